@@ -1,0 +1,70 @@
+//! `ports`: the devices and what they do.
+
+use serde::{Deserialize, Serialize};
+
+use crate::Version;
+
+/// All ports.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Ports {
+    /// Always 1.
+    pub version: Version,
+    /// In the order of the configuration.
+    pub ports: Vec<PortInfo>,
+}
+
+/// One port.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PortInfo {
+    /// Its name in the configuration.
+    pub name: String,
+    /// The device as the configuration names it.
+    pub device: String,
+    /// The DPDK driver that serves it.
+    pub driver: String,
+    /// Its hardware address.
+    pub mac: String,
+    /// Its zone; VLANs may have others.
+    pub zone: String,
+    /// The port at the other end of its wire.
+    pub partner: Option<String>,
+    /// Whether its link is up.
+    pub link_up: bool,
+    /// The link's speed in bits per second; none: down or unknown.
+    pub speed_bits_per_second: Option<u64>,
+    /// The longest IP packet, in bytes.
+    pub mtu: u16,
+    /// Receive queues.
+    pub rx_queues: u16,
+    /// Transmit queues.
+    pub tx_queues: u16,
+    /// The NUMA socket of the device; none: it has none.
+    pub socket: Option<u32>,
+    /// What the driver was asked for in receive-side scaling, and what it granted.
+    pub rss: String,
+    /// Whether a kernel interface stays beside it and was allowed by `allow_kernel_path`.
+    pub kernel_path_allowed: bool,
+    /// What it counted since the start.
+    pub stats: PortStats,
+}
+
+/// What a device counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PortStats {
+    /// Frames received.
+    pub rx_packets: u64,
+    /// Bytes received.
+    pub rx_bytes: u64,
+    /// Frames sent.
+    pub tx_packets: u64,
+    /// Bytes sent.
+    pub tx_bytes: u64,
+    /// Frames lost because no worker fetched them in time.
+    pub rx_missed: u64,
+    /// Frames lost because there was no buffer.
+    pub rx_no_mbuf: u64,
+    /// Faulty frames received.
+    pub rx_errors: u64,
+    /// Frames that the device failed to send.
+    pub tx_errors: u64,
+}

@@ -1,0 +1,47 @@
+//! `rules`: the policy in force and what it was used for.
+
+use serde::{Deserialize, Serialize};
+
+use crate::Version;
+
+/// The rules in their order.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Rules {
+    /// Always 1.
+    pub version: Version,
+    /// The generation of the policy.
+    pub generation: u32,
+    /// First match first.
+    pub rules: Vec<RuleInfo>,
+}
+
+/// One rule.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RuleInfo {
+    /// Its place, from 1.
+    pub position: u64,
+    /// Its name.
+    pub name: String,
+    /// Whether it is asked at all.
+    pub enabled: bool,
+    /// `allow`, `drop` or `reject`.
+    pub action: String,
+    /// Names of zones; `any`.
+    pub from: Vec<String>,
+    /// Names of zones; `any`.
+    pub to: Vec<String>,
+    /// `none`, `start`, `end` or `both`.
+    pub log: String,
+    /// For people.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub description: String,
+    /// For people.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
+    /// How often it decided, since the start of the daemon, over reloads.
+    pub hits: u64,
+    /// When it last decided, RFC 3339; none: never.
+    pub last_hit: Option<String>,
+    /// Seconds since then.
+    pub last_hit_seconds_ago: Option<f64>,
+}

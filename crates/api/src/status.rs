@@ -1,0 +1,160 @@
+//! `status`: what an engineer reads first when something is wrong.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{ReasonCount, Version};
+
+/// How the box is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Status {
+    /// Always 1.
+    pub version: Version,
+    /// The release of the daemon.
+    pub sallyport: String,
+    /// Its process.
+    pub pid: u32,
+    /// When it was started, RFC 3339.
+    pub started: String,
+    /// Seconds since then.
+    pub uptime_seconds: f64,
+    /// The policy in force.
+    pub policy: PolicyStatus,
+    /// One entry per worker.
+    pub workers: Vec<WorkerStatus>,
+    /// The session table.
+    pub sessions: SessionsStatus,
+    /// One entry per port.
+    pub ports: Vec<PortSummary>,
+    /// Why frames were dropped or rejected since the start, the most frequent first, at most five.
+    pub top_drops: Vec<ReasonCount>,
+    /// Frame buffers, one entry per NUMA socket.
+    pub memory: Vec<MemoryStatus>,
+    /// What needs attention; empty: nothing.
+    pub alarms: Vec<Alarm>,
+}
+
+/// The policy in force.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PolicyStatus {
+    /// Counts the policies since the start, from 1.
+    pub generation: u32,
+    /// When it was loaded, RFC 3339.
+    pub loaded: String,
+    /// Seconds since then.
+    pub loaded_seconds_ago: f64,
+    /// The file it was loaded from.
+    pub file: String,
+    /// How many rules it has.
+    pub rules: u64,
+    /// Why the last reload was refused, if the last one was.
+    pub last_refusal: Option<String>,
+}
+
+/// One worker.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WorkerStatus {
+    /// Its number, from 0.
+    pub worker: u16,
+    /// The CPU that it runs on.
+    pub core: u32,
+    /// The part of the last second that it had frames to work on, 0 to 1.
+    pub busy_ratio: f64,
+    /// Frames received in the last second.
+    pub received_per_second: f64,
+    /// Frames received since the start.
+    pub received: u64,
+    /// Frames forwarded since the start.
+    pub forwarded: u64,
+    /// Frames dropped or rejected since the start.
+    pub dropped: u64,
+    /// Frames that it handed to another worker.
+    pub handed_over: u64,
+    /// The policy that it works by.
+    pub generation: u32,
+    /// Seconds since it last gave a sign of life.
+    pub heartbeat_age_seconds: f64,
+}
+
+/// The session table, over all workers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SessionsStatus {
+    /// Living sessions.
+    pub in_use: u64,
+    /// The most there may be.
+    pub max: u64,
+    /// Sessions created in the last second.
+    pub created_per_second: f64,
+}
+
+/// A port in one line; `ports` tells more.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PortSummary {
+    /// Its name.
+    pub name: String,
+    /// Whether its link is up.
+    pub link_up: bool,
+    /// The link's speed in bits per second; none: down or unknown.
+    pub speed_bits_per_second: Option<u64>,
+    /// Frames received in the last second.
+    pub received_per_second: f64,
+    /// Frames sent in the last second.
+    pub transmitted_per_second: f64,
+    /// Frames that the device lost: missed, without a buffer, faulty.
+    pub lost: u64,
+}
+
+/// Frame buffers of one NUMA socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MemoryStatus {
+    /// The socket.
+    pub socket: u32,
+    /// Buffers in use.
+    pub mbufs_in_use: u64,
+    /// Buffers there are.
+    pub mbufs: u64,
+}
+
+/// Something that needs attention.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Alarm {
+    /// The class of it.
+    pub kind: AlarmKind,
+    /// What it is, and the remedy.
+    pub message: String,
+}
+
+/// The classes of alarm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AlarmKind {
+    /// A port's frames can also take the way of the kernel.
+    KernelPath,
+    /// Log events were lost because the log was slower than the workers.
+    EventsLost,
+    /// Frames are unaccounted for while nothing moves.
+    Conservation,
+    /// A link is down.
+    LinkDown,
+    /// The session table is nearly full.
+    SessionsNearLimit,
+    /// The last reload was refused: the file differs from what is in force.
+    ReloadRefused,
+    /// A worker works by an older policy than the last published one.
+    WorkerBehind,
+}
+
+impl AlarmKind {
+    /// The name it has in JSON.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::KernelPath => "kernel_path",
+            Self::EventsLost => "events_lost",
+            Self::Conservation => "conservation",
+            Self::LinkDown => "link_down",
+            Self::SessionsNearLimit => "sessions_near_limit",
+            Self::ReloadRefused => "reload_refused",
+            Self::WorkerBehind => "worker_behind",
+        }
+    }
+}

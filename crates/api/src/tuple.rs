@@ -1,0 +1,201 @@
+//! TUPLE: the packet that `explain` judges.
+
+use core::fmt;
+use core::net::IpAddr;
+use core::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::{Protocol, ProtocolError};
+
+/// A packet as an operator describes it: `proto source[:port] destination[:port] in=PORT [flags=S]`,
+/// IPv6 in brackets where a port follows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tuple {
+    /// Its protocol.
+    pub proto: Protocol,
+    /// Its source address.
+    pub source: IpAddr,
+    /// Its source port, where it was given.
+    #[serde(default)]
+    pub source_port: Option<u16>,
+    /// Its destination address, of the same family.
+    pub destination: IpAddr,
+    /// Its destination port, where it was given.
+    #[serde(default)]
+    pub destination_port: Option<u16>,
+    /// The name of the port that it comes in by.
+    #[serde(rename = "in")]
+    pub in_port: String,
+    /// TCP's flags as letters of `FSRPAUEC`; left out: `S`.
+    #[serde(default)]
+    pub flags: Option<String>,
+}
+
+/// A text that is no tuple.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum TupleError {
+    /// The first word.
+    #[error(transparent)]
+    Protocol(#[from] ProtocolError),
+    /// An address with or without its port.
+    #[error("bad address `{0}`: 192.0.2.1, 192.0.2.1:80, 2001:db8::1 or [2001:db8::1]:80")]
+    Endpoint(String),
+    /// The two addresses are of different families.
+    #[error("source and destination are not of one address family")]
+    Families,
+    /// A port where the protocol has none.
+    #[error("{0} has no ports")]
+    PortOfPortless(Protocol),
+    /// A word that does not belong there.
+    #[error("unexpected word `{0}`: after the addresses come in=PORT and flags=LETTERS")]
+    Unexpected(String),
+    /// The flags have a letter that is none, or the protocol has no flags.
+    #[error("bad flags `{0}`: letters of FSRPAUEC (FIN SYN RST PSH ACK URG ECE CWR), for tcp only")]
+    Flags(String),
+    /// A word is missing.
+    #[error("no {0}: write proto source[:port] destination[:port] in=PORT [flags=S]")]
+    Missing(&'static str),
+}
+
+impl Tuple {
+    /// Reads the words of a command line.
+    ///
+    /// # Errors
+    /// The first thing that is wrong.
+    pub fn parse<S: AsRef<str>>(words: impl IntoIterator<Item = S>) -> Result<Self, TupleError> {
+        let mut words = words.into_iter();
+        let mut next = |what| words.next().ok_or(TupleError::Missing(what));
+        let proto: Protocol = next("protocol")?.as_ref().parse()?;
+        let (source, source_port) = endpoint(next("source")?.as_ref())?;
+        let (destination, destination_port) = endpoint(next("destination")?.as_ref())?;
+        let (mut in_port, mut flags) = (None, None);
+        for word in words {
+            let word = word.as_ref();
+            match word.split_once('=') {
+                Some(("in", port)) if in_port.is_none() && !port.is_empty() => {
+                    in_port = Some(port.to_owned());
+                }
+                Some(("flags", letters)) if flags.is_none() => flags = Some(letters.to_owned()),
+                _ => return Err(TupleError::Unexpected(word.to_owned())),
+            }
+        }
+        let in_port = in_port.ok_or(TupleError::Missing("in=PORT"))?;
+        let tuple =
+            Self { proto, source, source_port, destination, destination_port, in_port, flags };
+        tuple.validate()?;
+        Ok(tuple)
+    }
+
+    /// Checks what the types alone do not hold; for tuples that come as JSON.
+    ///
+    /// # Errors
+    /// The first thing that is wrong.
+    pub fn validate(&self) -> Result<(), TupleError> {
+        if self.source.is_ipv4() != self.destination.is_ipv4() {
+            return Err(TupleError::Families);
+        }
+        let any_port = self.source_port.is_some() || self.destination_port.is_some();
+        if any_port && !self.proto.has_ports() {
+            return Err(TupleError::PortOfPortless(self.proto));
+        }
+        if let Some(flags) = &self.flags {
+            self.flag_bits().ok_or_else(|| TupleError::Flags(flags.clone()))?;
+        }
+        Ok(())
+    }
+
+    /// TCP's flags as the bits of its header's byte 13: those given, or SYN. None: not TCP, or a
+    /// letter that is no flag.
+    #[must_use]
+    pub fn flag_bits(&self) -> Option<u8> {
+        if self.proto != Protocol::TCP {
+            return None;
+        }
+        let letters = self.flags.as_deref().unwrap_or("S");
+        letters.chars().try_fold(0u8, |bits, letter| {
+            let bit = "FSRPAUEC".find(letter.to_ascii_uppercase())?;
+            Some(bits | 1 << bit)
+        })
+    }
+}
+
+fn endpoint(word: &str) -> Result<(IpAddr, Option<u16>), TupleError> {
+    let bad = || TupleError::Endpoint(word.to_owned());
+    if let Ok(address) = word.parse() {
+        return Ok((address, None));
+    }
+    if let Some(bare) = word.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        return bare.parse().map(|address| (IpAddr::V6(address), None)).map_err(|_| bad());
+    }
+    let both: core::net::SocketAddr = word.parse().map_err(|_| bad())?;
+    Ok((both.ip(), Some(both.port())))
+}
+
+impl FromStr for Tuple {
+    type Err = TupleError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::parse(text.split_ascii_whitespace())
+    }
+}
+
+impl fmt::Display for Tuple {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let end = |address: IpAddr, port: Option<u16>| match port {
+            Some(port) => core::net::SocketAddr::new(address, port).to_string(),
+            None => address.to_string(),
+        };
+        let source = end(self.source, self.source_port);
+        let destination = end(self.destination, self.destination_port);
+        write!(f, "{} {source} {destination} in={}", self.proto, self.in_port)?;
+        match &self.flags {
+            Some(flags) => write!(f, " flags={flags}"),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use test_case::test_case;
+
+    #[test_case("tcp 10.0.0.1:40000 192.0.2.1:80 in=lan0 flags=SA"; "tcp")]
+    #[test_case("udp [2001:db8::1]:5353 [2001:db8::2]:53 in=lan0"; "udp over ipv6")]
+    #[test_case("icmp 10.0.0.1 192.0.2.1 in=lan0"; "icmp")]
+    #[test_case("89 fe80::1 ff02::5 in=wan0"; "by number")]
+    fn read_as_written(text: &str) {
+        let tuple: Tuple = text.parse().unwrap();
+        assert_eq!(tuple.to_string(), text);
+        let json = serde_json::to_string(&tuple).unwrap();
+        assert_eq!(serde_json::from_str::<Tuple>(&json).unwrap(), tuple);
+    }
+
+    #[test_case("", TupleError::Missing("protocol"); "nothing")]
+    #[test_case("tcp 10.0.0.1", TupleError::Missing("destination"); "no destination")]
+    #[test_case("tcp 10.0.0.1:1 10.0.0.2:2", TupleError::Missing("in=PORT"); "no port")]
+    #[test_case("tcp 10.0.0.1:1 [2001:db8::1]:2 in=a", TupleError::Families; "families")]
+    #[test_case("tcp 10.0.0.1:1 2001:db8::1:99999 in=a", TupleError::Endpoint("2001:db8::1:99999".to_owned()); "bad endpoint")]
+    #[test_case("icmp 10.0.0.1:1 10.0.0.2 in=a", TupleError::PortOfPortless(Protocol::ICMP); "portless")]
+    #[test_case("tcp 10.0.0.1:1 10.0.0.2:2 in=a flags=SX", TupleError::Flags("SX".to_owned()); "unknown flag")]
+    #[test_case("udp 10.0.0.1:1 10.0.0.2:2 in=a flags=S", TupleError::Flags("S".to_owned()); "flags of udp")]
+    #[test_case("tcp 10.0.0.1:1 10.0.0.2:2 in=a out=b", TupleError::Unexpected("out=b".to_owned()); "unexpected word")]
+    fn refused(text: &str, error: TupleError) {
+        assert_eq!(text.parse::<Tuple>(), Err(error));
+    }
+
+    #[test]
+    fn flags_are_the_bits_of_the_header() {
+        let of = |flags: &str| {
+            let text = format!("tcp 10.0.0.1:1 10.0.0.2:2 in=a {flags}");
+            text.trim_end().parse::<Tuple>().unwrap().flag_bits()
+        };
+        assert_eq!(of(""), Some(0x02));
+        assert_eq!(of("flags=SA"), Some(0x12));
+        assert_eq!(of("flags=FPU"), Some(0x29));
+        assert_eq!(of("flags="), Some(0));
+    }
+}

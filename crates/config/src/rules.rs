@@ -1,0 +1,244 @@
+//! `[[rule]]` and `[[zone_pair]]`.
+
+use policy::{
+    Action, AddressSet, Gateway, LogWhen, Policy, Rule, ServiceItem, TcpMode, TimeoutOverrides,
+    UnmatchableReason, ZonePair, ZoneSet,
+};
+use toml::de::DeValue;
+
+use crate::addresses::{self, Addresses};
+use crate::checker::{At, Checker, Keys, Node, Section};
+use crate::diagnostic::Subject;
+use crate::ports::Zones;
+use crate::services::{self, Services};
+
+const RULE: Keys = Keys {
+    known: &[
+        "name",
+        "from",
+        "to",
+        "source",
+        "not_source",
+        "destination",
+        "not_destination",
+        "service",
+        "action",
+        "log",
+        "enabled",
+        "description",
+        "tags",
+        "tcp",
+        "timeouts",
+    ],
+    later: &["limits", "schedule"],
+};
+const ZONE_PAIR: Keys = Keys { known: &["from", "to", "tcp"], later: &[] };
+
+/// What rules refer to.
+pub(crate) struct Objects<'o, 'a> {
+    pub(crate) zones: &'o Zones,
+    pub(crate) addresses: &'o mut Addresses<'a>,
+    pub(crate) services: &'o mut Services<'a>,
+}
+
+impl<'a> Checker<'a> {
+    pub(crate) fn zone_pairs(&mut self, root: &Section<'a>, zones: &Zones) -> Vec<ZonePair> {
+        let items = root
+            .get("zone_pair")
+            .and_then(|node| self.list(&node, "write [[zone_pair]], with two brackets"));
+        let mut pairs: Vec<ZonePair> = Vec::new();
+        for item in items.unwrap_or_default() {
+            let Some(section) = self.section(&item, "[[zone_pair]]", ZONE_PAIR) else { continue };
+            let from =
+                self.required(&section, "from").and_then(|node| self.known_zone(&node, zones));
+            let to = self.required(&section, "to").and_then(|node| self.known_zone(&node, zones));
+            let tcp =
+                section.get("tcp").map(|node| self.choice(&node, TcpMode::ALL, TcpMode::name));
+            let (Some(from), Some(to)) = (from, to) else { continue };
+            if pairs.iter().any(|pair| pair.from == from && pair.to == to) {
+                let message = "this pair of zones is there already";
+                self.error(Subject::Name, &section.at, message, "write each pair once");
+                continue;
+            }
+            let tcp = tcp.flatten().unwrap_or(TcpMode::Strict);
+            pairs.push(ZonePair { from, to, tcp });
+        }
+        pairs
+    }
+
+    /// The rules, and the place of each one's name.
+    pub(crate) fn rules(
+        &mut self,
+        root: &Section<'a>,
+        objects: &mut Objects<'_, 'a>,
+    ) -> (Vec<Rule>, Vec<At>) {
+        let mut rules: Vec<Rule> = Vec::new();
+        let mut places = Vec::new();
+        let Some(node) = root.get("rule") else {
+            let message = "there is no [[rule]]: every new session is dropped";
+            self.warning(
+                Subject::Key,
+                &Self::start(),
+                message,
+                "add the rules that let sessions start",
+            );
+            return (rules, places);
+        };
+        for item in self.list(&node, "write [[rule]], with two brackets").unwrap_or_default() {
+            let Some(section) = self.section(&item, "[[rule]]", RULE) else { continue };
+            let name_node = self.required(&section, "name");
+            let name = name_node.as_ref().and_then(|node| self.name(node));
+            if let (Some(node), Some(name)) = (&name_node, name)
+                && rules.iter().any(|rule| rule.name == name)
+            {
+                let message = format!("there are two rules called {name:?}");
+                self.error(Subject::Name, &node.at, message, "give each rule a name of its own");
+            }
+            rules.push(self.rule(&section, name.unwrap_or_default(), objects));
+            places.push(name_node.map_or_else(|| section.at.clone(), |node| node.at));
+        }
+        (rules, places)
+    }
+
+    fn rule(&mut self, section: &Section<'a>, name: &str, objects: &mut Objects<'_, 'a>) -> Rule {
+        let action = self.required(section, "action");
+        let action = action.and_then(|node| self.choice(&node, Action::ALL, Action::name));
+        let mut rule = Rule::any(name, action.unwrap_or(Action::Drop));
+        rule.from = self.zones(section, "from", objects.zones);
+        rule.to = self.zones(section, "to", objects.zones);
+        let any = AddressSet::any;
+        rule.source = self.addresses(section, "source", objects).unwrap_or_else(any);
+        rule.not_source = self.addresses(section, "not_source", objects).unwrap_or_default();
+        rule.destination = self.addresses(section, "destination", objects).unwrap_or_else(any);
+        rule.not_destination =
+            self.addresses(section, "not_destination", objects).unwrap_or_default();
+        if let Some(node) = section.get("service") {
+            let items = self.items(&node, services::FORMS);
+            rule.services = objects.services.items(self, &items);
+            self.check_gateways(&rule.services, &node.at);
+        }
+        let log =
+            section.get("log").and_then(|node| self.choice(&node, LogWhen::ALL, LogWhen::name));
+        rule.log = log.unwrap_or(LogWhen::None);
+        rule.tcp =
+            section.get("tcp").and_then(|node| self.choice(&node, TcpMode::ALL, TcpMode::name));
+        rule.enabled = section.get("enabled").and_then(|node| self.boolean(&node)).unwrap_or(true);
+        let description = section.get("description").and_then(|node| self.string(&node, ""));
+        rule.description = description.unwrap_or_default().to_owned();
+        rule.tags = section.get("tags").and_then(|node| self.strings(&node)).unwrap_or_default();
+        if let Some(node) = section.get("timeouts") {
+            let timeouts = self.timeout_table(&node, "timeouts of [[rule]]");
+            rule.timeouts = TimeoutOverrides::new(
+                timeouts.into_iter().map(|(class, timeout)| (class.index(), timeout)),
+            );
+        }
+        rule
+    }
+
+    /// The items of a list that means "any" only if it says so. `"any"` may stand without a list.
+    fn items(&mut self, node: &Node<'a>, hint: &str) -> Vec<Node<'a>> {
+        if let DeValue::String(text) = node.value
+            && text == "any"
+        {
+            return vec![node.clone()];
+        }
+        if let DeValue::String(text) = node.value {
+            self.wrong_type(node, "a list", &format!("write [{text:?}]"));
+            return Vec::new();
+        }
+        let items = self.list(node, hint).unwrap_or_default();
+        if matches!(node.value, DeValue::Array(_)) && items.is_empty() {
+            let hint = "leave the key out for any; an empty list never means everything";
+            self.error(Subject::Value, &node.at, "the list is empty", hint);
+        }
+        items
+    }
+
+    fn zones(&mut self, section: &Section<'a>, key: &str, zones: &Zones) -> ZoneSet {
+        let Some(node) = section.get(key) else { return ZoneSet::Any };
+        let mut any = false;
+        let mut found = Vec::new();
+        for item in self.items(&node, "a list of zones: [\"inside\"]") {
+            if matches!(item.value, DeValue::String(text) if text == "any") {
+                any = true;
+            } else {
+                found.extend(self.known_zone(&item, zones));
+            }
+        }
+        if any { ZoneSet::Any } else { ZoneSet::only(found) }
+    }
+
+    fn addresses(
+        &mut self,
+        section: &Section<'a>,
+        key: &str,
+        objects: &mut Objects<'_, 'a>,
+    ) -> Option<AddressSet> {
+        let node = section.get(key)?;
+        let items = self.items(&node, addresses::FORMS);
+        Some(objects.addresses.set(self, &items))
+    }
+
+    /// One packet has one gateway; and none is read by this version.
+    fn check_gateways(&mut self, items: &[ServiceItem], at: &At) {
+        let mut gateways: Vec<Gateway> = Vec::new();
+        let read = items.iter().filter_map(|item| Some((item, item.traits.gateway?)));
+        for (index, (item, gateway)) in read.clone().enumerate() {
+            let clash = read.clone().take(index).find(|(other, other_gateway)| {
+                *other_gateway != gateway && other.matches.overlaps(&item.matches)
+            });
+            if let Some((other, other_gateway)) = clash {
+                let message = format!(
+                    "the services {:?} and {:?} give one packet two gateways: {other_gateway} and {gateway}",
+                    other.service, item.service
+                );
+                self.error(
+                    Subject::Gateway,
+                    at,
+                    message,
+                    "put them into two rules, or part their ports",
+                );
+            }
+            if !gateways.contains(&gateway) {
+                gateways.push(gateway);
+            }
+        }
+        for gateway in gateways {
+            let message = format!("the gateway {gateway} is not built yet");
+            let hint =
+                "the control connection passes; the connections that it announces need rules";
+            self.warning(Subject::Gateway, at, message, hint);
+        }
+    }
+
+    /// Warns of rules that can never match.
+    pub(crate) fn unmatchable(&mut self, policy: &Policy, places: &[At]) {
+        for found in policy.unmatchable() {
+            let Some((rule, at)) = policy.rules.get(found.rule).zip(places.get(found.rule)) else {
+                continue;
+            };
+            let (why, hint) = match found.reason {
+                UnmatchableReason::Shadowed(by) => {
+                    let by = policy.rules.get(by).map_or("", |rule| rule.name.as_str());
+                    let why = format!("{by:?} before it matches all that it would");
+                    (why, "move it before that one, narrow that one, or remove it")
+                }
+                UnmatchableReason::NoSource => {
+                    ("it has no source address".to_owned(), "look at source and not_source")
+                }
+                UnmatchableReason::NoDestination => (
+                    "it has no destination address".to_owned(),
+                    "look at destination and not_destination",
+                ),
+                UnmatchableReason::NoService => ("it has no service".to_owned(), "look at service"),
+                UnmatchableReason::NoCommonFamily => (
+                    "its sources, destinations and services have no IP version in common"
+                        .to_owned(),
+                    "an IPv4 rule never matches IPv6: write one rule for each",
+                ),
+            };
+            let message = format!("the rule {:?} can never match: {why}", rule.name);
+            self.warning(Subject::UnmatchableRule, at, message, hint);
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! What the control side needs of the plane that moves frames.
+//!
+//! The daemon's is made of DPDK ports and worker threads; that of the tests is a table of numbers. All
+//! that control says about the box comes through here, so that every command, metric and alarm can be
+//! tested without a NIC.
+
+use std::sync::Arc;
+use std::sync::mpsc::Receiver;
+use std::time::Duration;
+
+use engine::{
+    Counter, Counters, Cut, DropReason, Event, Explanation, PortIndex, Probe, RuleHits,
+    SessionFilter, SessionView, Snapshot, Time, WorkerId,
+};
+
+/// The plane that moves frames.
+pub trait Plane: Send + Sync + 'static {
+    /// Everything that is counted, as it stands. Reading stops nobody.
+    fn read(&self) -> Reading;
+
+    /// The present on the clock of the workers: of sessions, events and rule hits.
+    fn now(&self) -> Time;
+
+    /// Puts a version of the policy into every worker's mailbox.
+    fn publish(&self, snapshot: Arc<Snapshot>);
+
+    /// Frees the versions that no worker uses any more, on the calling thread. Returns, of each swap
+    /// since the last call, how long it took from its publication to its use.
+    fn reap(&self) -> Vec<Duration>;
+
+    /// Gives a worker something to do between its bursts. It answers in parts, the last of which is
+    /// [`Part::Done`]; it never waits for the receiver, and stops when that is gone.
+    fn ask(&self, worker: WorkerId, question: Question) -> Receiver<Part>;
+
+    /// Takes events from the workers, as many as are there and at most `most`.
+    fn events(&self, most: usize, take: &mut dyn FnMut(&Event));
+
+    /// Sets all links down where the drivers can, waiting for no worker.
+    fn cut(&self);
+}
+
+/// What a worker can be asked.
+#[derive(Clone, Debug)]
+pub enum Question {
+    /// The living sessions that the filter means, at most `limit`.
+    Sessions {
+        /// Which.
+        filter: SessionFilter,
+        /// How many at most.
+        limit: u64,
+    },
+    /// How many living sessions the filter means.
+    Count {
+        /// Which.
+        filter: SessionFilter,
+    },
+    /// To end the sessions that the filter means.
+    Clear {
+        /// Which.
+        filter: SessionFilter,
+    },
+    /// How a packet would be judged.
+    Explain {
+        /// The packet.
+        probe: Probe,
+    },
+}
+
+/// A part of a worker's answer.
+#[derive(Clone, Debug)]
+pub enum Part {
+    /// Some sessions.
+    Sessions(Vec<SessionView>),
+    /// How many were counted, or ended.
+    Count(u64),
+    /// The judgement.
+    Explanation(Box<Explanation>),
+    /// Nothing follows.
+    Done,
+}
+
+/// All counters at about one instant.
+#[derive(Clone, Debug, Default)]
+pub struct Reading {
+    /// By worker.
+    pub workers: Vec<WorkerReading>,
+    /// In the order of the configuration.
+    pub ports: Vec<PortReading>,
+    /// By NUMA socket.
+    pub buffers: Vec<BufferReading>,
+    /// Frames on their way from one worker to another.
+    pub in_rings: u64,
+}
+
+/// What one worker counted.
+#[derive(Clone, Debug)]
+pub struct WorkerReading {
+    /// Which.
+    pub worker: WorkerId,
+    /// The CPU that it runs on.
+    pub core: u32,
+    /// The counters of its shard.
+    pub counters: Counters,
+    /// Frames that transmit has taken, those that were made not counted.
+    pub forwarded: u64,
+    /// Frames that transmit has not taken. They are dropped.
+    pub tx_full: u64,
+    /// Frames that found the ring to another worker full. They are dropped.
+    pub handover_full: u64,
+    /// The generation that it works by.
+    pub generation: u32,
+    /// How long ago it last gave a sign of life.
+    pub heartbeat_age: Duration,
+    /// How long it had frames to work on.
+    pub busy: Duration,
+    /// How long it had none.
+    pub idle: Duration,
+    /// Log events that found the queue full.
+    pub events_lost: u64,
+    /// By rule identity.
+    pub rule_hits: Vec<RuleHits>,
+}
+
+impl WorkerReading {
+    /// Frames dropped for a reason, by the shard or on their way from it.
+    #[must_use]
+    pub fn dropped_for(&self, reason: DropReason) -> u64 {
+        let outside = if reason == DropReason::from(Cut::TxFull) {
+            self.tx_full
+        } else if reason == DropReason::from(Cut::HandoverFull) {
+            self.handover_full
+        } else {
+            0
+        };
+        self.counters.get(Counter::Dropped(reason)) + outside
+    }
+
+    /// All frames dropped.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.counters.dropped() + self.tx_full + self.handover_full
+    }
+}
+
+/// What is known of a port.
+#[derive(Clone, Debug)]
+pub struct PortReading {
+    /// Which.
+    pub port: PortIndex,
+    /// Its name.
+    pub name: String,
+    /// The device as the configuration names it.
+    pub device: String,
+    /// The DPDK driver.
+    pub driver: String,
+    /// Its hardware address.
+    pub mac: [u8; 6],
+    /// Whether its link is up.
+    pub link_up: bool,
+    /// The link's speed in bits per second, where it is known.
+    pub speed_bits_per_second: Option<u64>,
+    /// The longest IP packet.
+    pub mtu: u16,
+    /// Receive queues.
+    pub rx_queues: u16,
+    /// Transmit queues.
+    pub tx_queues: u16,
+    /// The NUMA socket of the device.
+    pub socket: Option<u32>,
+    /// Receive-side scaling as asked for and as granted.
+    pub rss: String,
+    /// Whether a kernel interface stays beside it, by the operator's word.
+    pub kernel_path_allowed: bool,
+    /// What it counted.
+    pub stats: api::PortStats,
+}
+
+/// Frame buffers of a NUMA socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BufferReading {
+    /// The socket.
+    pub socket: u32,
+    /// Buffers in use.
+    pub in_use: u64,
+    /// Buffers there are.
+    pub total: u64,
+}
+
+impl Reading {
+    /// The shards' counters, added up.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        let mut sum = Counters::default();
+        for worker in &self.workers {
+            sum.add(&worker.counters);
+        }
+        sum
+    }
+
+    /// Where the received frames are.
+    #[must_use]
+    pub fn balance(&self) -> api::FrameBalance {
+        let counters = self.counters();
+        let of_workers = |count: fn(&WorkerReading) -> u64| self.workers.iter().map(count).sum();
+        let mut balance = api::FrameBalance {
+            received: counters.get(Counter::Received),
+            forwarded: of_workers(|worker| worker.forwarded),
+            dropped: of_workers(WorkerReading::dropped),
+            rejected: counters.rejected(),
+            consumed: counters.get(Counter::Consumed),
+            held: counters.get(Counter::Held),
+            in_rings: self.in_rings,
+            made: counters.get(Counter::Made),
+            difference: 0,
+        };
+        let api::FrameBalance { received, forwarded, dropped, rejected, consumed, held, .. } = balance;
+        let found = forwarded + dropped + rejected + consumed + held + balance.in_rings;
+        balance.difference = received.wrapping_sub(found).cast_signed();
+        balance
+    }
+
+    /// The hits of a rule over all workers: how many, and when the last.
+    #[must_use]
+    pub fn rule_hits(&self, rule: policy::RuleId) -> RuleHits {
+        let of_rule = self.workers.iter().filter_map(|worker| worker.rule_hits.get(rule.index()));
+        of_rule.fold(RuleHits::default(), |sum, hits| RuleHits {
+            hits: sum.hits + hits.hits,
+            last: sum.last.max(hits.last),
+        })
+    }
+}

@@ -1,0 +1,2 @@
+//! Ports, worker loops and the delivery of snapshots.
+#![forbid(unsafe_code)]

@@ -1,0 +1,225 @@
+//! Why a packet is judged as it is, step by step, by the same code that judges it.
+
+use policy::{Action, PortIndex, RuleId, TcpMode};
+use session::memory::Memory;
+use session::track::{self, Track};
+use session::{Found, Slot, Time};
+use wire::{TcpFlags, Transport};
+
+use crate::frame::{Frame, ReceiveFlags, Verdict};
+use crate::listing::SessionView;
+use crate::screen::{Kind, screen};
+use crate::{Cut, DropReason, Shard, WorkerId, owner};
+
+mod probe;
+
+pub use probe::Probe;
+
+/// One step on a packet's way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// Which: `parse`, `screen`, `owner`, `session`, `state`, `rule`, `policy`.
+    pub name: &'static str,
+    /// Whether the packet got past it.
+    pub passed: bool,
+    /// What was found.
+    pub detail: String,
+}
+
+/// The way of a packet.
+#[derive(Clone, Debug)]
+pub struct Explanation {
+    /// Its steps; the last is the one that decided.
+    pub steps: Vec<Step>,
+    /// What was decided.
+    pub verdict: Verdict,
+    /// The rule that decided.
+    pub rule: Option<RuleId>,
+    /// The living session that it would belong to.
+    pub session: Option<SessionView>,
+}
+
+struct ProbeFrame {
+    port: PortIndex,
+    octets: Vec<u8>,
+}
+
+impl AsRef<[u8]> for ProbeFrame {
+    fn as_ref(&self) -> &[u8] {
+        &self.octets
+    }
+}
+
+impl Frame for ProbeFrame {
+    fn port(&self) -> PortIndex {
+        self.port
+    }
+
+    fn receive_flags(&self) -> ReceiveFlags {
+        ReceiveFlags::default()
+    }
+}
+
+struct Writer {
+    steps: Vec<Step>,
+}
+
+impl Writer {
+    fn pass(&mut self, name: &'static str, detail: impl Into<String>) {
+        self.steps.push(Step { name, passed: true, detail: detail.into() });
+    }
+
+    fn stop(mut self, name: &'static str, reason: impl Into<DropReason>) -> Explanation {
+        let reason = reason.into();
+        let detail = format!("{reason}: {}", reason.description());
+        self.steps.push(Step { name, passed: false, detail });
+        Explanation { steps: self.steps, verdict: Verdict::Drop(reason), rule: None, session: None }
+    }
+}
+
+/// The worker whose shard can explain a packet: its owner.
+pub fn owner_of(probe: &Probe, workers: u16) -> WorkerId {
+    wire::parse(&probe.octets())
+        .map_or(WorkerId(0), |descriptor| owner::owner(&descriptor, workers))
+}
+
+impl<F: Frame, M: Memory> Shard<F, M> {
+    /// Says how the packet would be judged now. Nothing is changed by it.
+    pub fn explain(&self, now: Time, probe: &Probe) -> Explanation {
+        let snapshot = self.snapshot();
+        let mut writer = Writer { steps: Vec::new() };
+        let frame = ProbeFrame { port: probe.in_port, octets: probe.octets() };
+        if let Err(fault) = wire::parse(frame.as_ref()) {
+            return writer.stop("parse", fault);
+        }
+        writer.pass("parse", format!("{} octets, well formed", frame.octets.len()));
+        let (descriptor, kind) = match screen(&frame, &snapshot.topology, &Vec::new()) {
+            Ok(screened) => screened,
+            Err(reason) => return writer.stop("screen", reason),
+        };
+        writer.pass("screen", "nothing against addresses, options or length");
+        if kind != Kind::Tracked {
+            writer.pass("session", "passes without a session");
+            let Writer { steps } = writer;
+            return Explanation { steps, verdict: Verdict::Forward, rule: None, session: None };
+        }
+        let worker = owner::owner(&descriptor, self.workers());
+        writer.pass("owner", format!("worker {}", worker.0));
+        let (key, side) = self.key_of(&descriptor, probe.in_port);
+        match self.find(now, &key) {
+            Found::Live(slot) => {
+                return self.explain_known(now, probe, writer, slot, side, &descriptor);
+            }
+            Found::Stale(_) => writer.pass("session", "one is there, but its timeout is over"),
+            Found::Nothing => match self.epitaph_of(&key, now) {
+                Some(words) => writer.pass("session", words),
+                None => writer.pass("session", "none, and none is remembered"),
+            },
+        }
+        self.explain_unknown(writer, probe, &descriptor)
+    }
+
+    fn explain_known(
+        &self,
+        now: Time,
+        probe: &Probe,
+        mut writer: Writer,
+        slot: Slot,
+        side: session::Side,
+        descriptor: &wire::Descriptor,
+    ) -> Explanation {
+        let view = self.view(now, slot);
+        let entry = self.entry(slot);
+        let direction = side.direction(entry.initiator());
+        writer.pass(
+            "session",
+            format!("living, {} {}, {} direction", view.protocol, view.state, direction.name()),
+        );
+        if !self.is_right_side(slot, probe.in_port, direction) {
+            return writer.stop("session", Cut::WrongSide);
+        }
+        let rule = view.rule;
+        let mut track = entry.track;
+        let explanation = match track.judge(direction, descriptor, now) {
+            track::Judgement::Refuse(refusal) => writer.stop("state", refusal),
+            track::Judgement::Reopen => {
+                writer.pass("state", "begins a new session in the place of this one");
+                self.explain_unknown(writer, probe, descriptor)
+            }
+            track::Judgement::Pass | track::Judgement::Ended => {
+                writer.pass("state", format!("fits; the state is then {}", track.state_name()));
+                let Writer { steps } = writer;
+                Explanation { steps, verdict: Verdict::Forward, rule: None, session: None }
+            }
+        };
+        Explanation { rule: explanation.rule.or(rule), session: Some(view), ..explanation }
+    }
+
+    fn explain_unknown(
+        &self,
+        mut writer: Writer,
+        probe: &Probe,
+        descriptor: &wire::Descriptor,
+    ) -> Explanation {
+        let snapshot = self.snapshot();
+        let strict = Track::open(descriptor, false);
+        let is_tcp = matches!(descriptor.transport, Transport::Tcp(_));
+        if let Err(refusal) = strict
+            && !(is_tcp && snapshot.policy.any_loose())
+        {
+            return writer.stop("state", refusal);
+        }
+        let query = self.query_of(descriptor, probe.in_port);
+        let zone = |zone| snapshot.topology.zone_name(zone).to_owned();
+        writer.pass("state", "may open a session, if the policy allows it");
+        writer.pass("policy", format!("from zone {} to zone {}", zone(query.from), zone(query.to)));
+        for outcome in snapshot.policy.explain(&query) {
+            let name = snapshot.policy.rule(outcome.rule).map_or("?", |rule| rule.name.as_str());
+            let (passed, detail) = match outcome.mismatch {
+                None => (true, format!("{name}: matches")),
+                Some(mismatch) => (false, format!("{name}: {mismatch}")),
+            };
+            writer.steps.push(Step { name: "rule", passed, detail });
+        }
+        let decision = snapshot.policy.decide(&query);
+        let loose = decision.action == Action::Allow && decision.tcp == TcpMode::Loose;
+        if let Err(refusal) = strict
+            && !loose
+        {
+            return Explanation { rule: decision.rule, ..writer.stop("state", refusal) };
+        }
+        let rule = decision.rule;
+        match (decision.action, rule) {
+            (Action::Allow, _) => {
+                writer.pass("policy", "allowed: a session is opened");
+                let Writer { steps } = writer;
+                Explanation { steps, verdict: Verdict::Forward, rule, session: None }
+            }
+            (Action::Drop, Some(_)) => Explanation { rule, ..writer.stop("policy", Cut::RuleDrop) },
+            (Action::Drop, None) => writer.stop("policy", Cut::NoRule),
+            (Action::Reject, _) => {
+                let explanation = writer.stop("policy", Cut::RuleReject);
+                let verdict = Verdict::Reject(Cut::RuleReject.into());
+                Explanation { rule, verdict, ..explanation }
+            }
+        }
+    }
+}
+
+/// TCP flags from letters: `S`, `A`, `F`, `R`, `P`, `U`, `E`, `C`, as tcpdump and nft write them.
+pub fn flags_from_letters(letters: &str) -> Option<TcpFlags> {
+    letters.chars().try_fold(TcpFlags::default(), |flags, letter| {
+        let flag = match letter.to_ascii_uppercase() {
+            'F' => TcpFlags::FIN,
+            'S' => TcpFlags::SYN,
+            'R' => TcpFlags::RST,
+            'P' => TcpFlags::PSH,
+            'A' | '.' => TcpFlags::ACK,
+            'U' => TcpFlags::URG,
+            'E' => TcpFlags::ECE,
+            'C' => TcpFlags::CWR,
+            _ => return None,
+        };
+        Some(flags | flag)
+    })
+}

@@ -1,0 +1,222 @@
+//! Every name for what becomes of frames and sessions.
+
+use core::fmt;
+
+use session::fragment::FragmentFault;
+use session::track::Refusal;
+use wire::Fault;
+
+wire::named! {
+    /// Reasons to drop a frame that come neither from its form, nor from its fragments, nor from the state of its session.
+    pub enum Cut {
+        /// No rule matches: the implicit drop at the end of the policy.
+        NoRule = "no_rule",
+        /// A rule with action `drop` matches.
+        RuleDrop = "rule_drop",
+        /// A rule with action `reject` matches.
+        RuleReject = "rule_reject",
+        /// The packet belongs to a session whose timeout was over.
+        SessionExpired = "session_expired",
+        /// The packet belongs to a session that both sides had closed, or one had reset.
+        SessionClosed = "session_closed",
+        /// The packet's session is not allowed by the policy any more.
+        PolicyChanged = "policy_changed",
+        /// The packet belongs to a session that an operator ended.
+        SessionCleared = "session_cleared",
+        /// The packet comes by the port by which its session's packets of this direction leave.
+        WrongSide = "wrong_side",
+        /// Source and destination are the same address and port (land attack).
+        Land = "land",
+        /// The source address names no single host on the wire: group, broadcast, unspecified or loopback.
+        MartianSource = "martian_source",
+        /// The Ethernet source is a group address.
+        GroupSourceMac = "group_source_mac",
+        /// The source address is not in the networks of the port.
+        Spoofed = "spoofed",
+        /// The frame bears the port's own MAC address as source: the host sent it itself.
+        OwnMac = "own_mac",
+        /// The packet asks to be routed by its source (RFC 7126 §4.3, §4.4).
+        SourceRoute = "source_route",
+        /// The ethertype or LLC frame is not listed for the wire.
+        Ethertype = "ethertype",
+        /// The IP packet is longer than the MTU of the port it would leave by.
+        ExceedsMtu = "exceeds_mtu",
+        /// The frame came in several buffers.
+        Scattered = "scattered",
+        /// The NIC found the checksum of the transport wrong.
+        L4Checksum = "l4_checksum",
+        /// A neighbour discovery message whose hop limit is not 255 (RFC 4861 §6.1, §7.1, §8.1).
+        NdpHopLimit = "ndp_hop_limit",
+        /// A multicast listener message with a hop limit other than 1 or from no link-local address (RFC 3810 §5).
+        MldScope = "mld_scope",
+        /// An ICMP message that neither queries, answers nor reports an error on a session: redirect, source quench, …
+        IcmpUnsolicited = "icmp_unsolicited",
+        /// An ICMP error on a packet that belongs to no living session.
+        IcmpErrorUnrelated = "icmp_error_unrelated",
+        /// An ICMP error that is not addressed to the sender of the packet that it quotes.
+        IcmpErrorAddress = "icmp_error_address",
+        /// The session table is full.
+        TableFull = "table_full",
+        /// The source has as many sessions as one may have.
+        SourceLimit = "source_limit",
+        /// The frame was handed over as often as a frame may be.
+        HandoverLimit = "handover_limit",
+        /// The ring to the worker that owns the packet is full.
+        HandoverFull = "handover_full",
+        /// Transmit did not take the frame.
+        TxFull = "tx_full",
+    }
+}
+
+/// Why a frame was dropped or rejected: one closed list for counters, logs, commands and documents.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum DropReason {
+    /// The frame cannot be judged.
+    Malformed(Fault),
+    /// Its datagram did not become whole.
+    Fragment(FragmentFault),
+    /// Its session, or the lack of one, forbids it.
+    State(Refusal),
+    /// Anything else.
+    Cut(Cut),
+}
+
+const FRAGMENT_BASE: usize = Fault::COUNT;
+const STATE_BASE: usize = FRAGMENT_BASE + FragmentFault::COUNT;
+const CUT_BASE: usize = STATE_BASE + Refusal::COUNT;
+
+impl DropReason {
+    /// How many reasons there are.
+    pub const COUNT: usize = CUT_BASE + Cut::COUNT;
+
+    /// The reason's place in [`Self::all`].
+    #[inline]
+    pub const fn index(self) -> usize {
+        match self {
+            Self::Malformed(fault) => fault.index(),
+            Self::Fragment(fault) => FRAGMENT_BASE + fault.index(),
+            Self::State(refusal) => STATE_BASE + refusal.index(),
+            Self::Cut(cut) => CUT_BASE + cut.index(),
+        }
+    }
+
+    /// Every reason, in the order of the indices.
+    pub fn all() -> impl Iterator<Item = Self> {
+        let malformed = Fault::ALL.iter().copied().map(Self::Malformed);
+        let fragment = FragmentFault::ALL.iter().copied().map(Self::Fragment);
+        let state = Refusal::ALL.iter().copied().map(Self::State);
+        let cut = Cut::ALL.iter().copied().map(Self::Cut);
+        malformed.chain(fragment).chain(state).chain(cut)
+    }
+
+    /// The stable snake_case name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Malformed(fault) => fault.name(),
+            Self::Fragment(fault) => fault.name(),
+            Self::State(refusal) => refusal.name(),
+            Self::Cut(cut) => cut.name(),
+        }
+    }
+
+    /// One sentence on what it means.
+    pub const fn description(self) -> &'static str {
+        match self {
+            Self::Malformed(fault) => fault.description(),
+            Self::Fragment(fault) => fault.description(),
+            Self::State(refusal) => refusal.description(),
+            Self::Cut(cut) => cut.description(),
+        }
+    }
+}
+
+impl fmt::Display for DropReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl From<Fault> for DropReason {
+    fn from(fault: Fault) -> Self {
+        Self::Malformed(fault)
+    }
+}
+
+impl From<FragmentFault> for DropReason {
+    fn from(fault: FragmentFault) -> Self {
+        Self::Fragment(fault)
+    }
+}
+
+impl From<Refusal> for DropReason {
+    fn from(refusal: Refusal) -> Self {
+        Self::State(refusal)
+    }
+}
+
+impl From<Cut> for DropReason {
+    fn from(cut: Cut) -> Self {
+        Self::Cut(cut)
+    }
+}
+
+wire::named! {
+    /// Why a session ended.
+    pub enum EndReason {
+        /// No packet came for as long as its state's timeout.
+        Timeout = "timeout",
+        /// Both sides closed the TCP connection.
+        TcpFin = "tcp_fin",
+        /// One side reset the TCP connection.
+        TcpReset = "tcp_reset",
+        /// Every query had its answer.
+        Answered = "answered",
+        /// A new session of the same tuple took its place.
+        Reopened = "reopened",
+        /// The policy does not allow it any more.
+        PolicyChanged = "policy_changed",
+        /// An operator ended it.
+        Cleared = "cleared",
+    }
+}
+
+wire::named! {
+    /// Why a frame goes to another worker.
+    pub enum Cause {
+        /// The NIC's hash is not the software's, or the NIC computes none.
+        NicHash = "nic_hash",
+        /// An ICMP error belongs to the owner of the packet that it quotes.
+        IcmpError = "icmp_error",
+        /// A fragment is gathered at the owner of its address pair.
+        Fragment = "fragment",
+        /// A whole datagram is judged at the owner of its ports.
+        Reassembled = "reassembled",
+        /// The worker has no transmit queue on the port.
+        TxQueue = "tx_queue",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn reasons_are_dense_and_their_names_unique() {
+        let all: Vec<_> = DropReason::all().collect();
+        assert_eq!(all.len(), DropReason::COUNT);
+        for (index, reason) in all.iter().enumerate() {
+            assert_eq!(reason.index(), index, "{reason}");
+        }
+        let names: HashSet<_> = all.iter().map(|reason| reason.name()).collect();
+        assert_eq!(names.len(), all.len());
+        for reason in &all {
+            let name = reason.name();
+            assert!(
+                name.bytes().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'_'),
+                "{name}"
+            );
+            assert!(!reason.description().is_empty(), "{name}");
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! Checks that need no state: what a frame must be before anything is asked about its session.
+
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use policy::{PortIndex, Topology};
+use wire::{Class, Descriptor, Fault, HeaderChecksum, IcmpKind, Transport};
+
+use crate::{Cut, DropReason, Frame};
+
+/// What a frame that passed the screens is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// It passes without a session: ARP, link-local frames, neighbour and listener discovery, listed ethertypes.
+    Untracked,
+    /// Part of a datagram.
+    Fragment,
+    /// An ICMP error: it belongs to the session of the packet that it quotes.
+    IcmpError,
+    /// A packet of a session.
+    Tracked,
+}
+
+/// The MAC addresses of ports whose kernel interface stays, by port: frames from them are the host's own.
+pub(crate) type OwnMacs = Vec<Option<[u8; 6]>>;
+
+/// Screens one frame.
+#[inline]
+pub(crate) fn screen<F: Frame>(
+    frame: &F,
+    topology: &Topology,
+    own_macs: &OwnMacs,
+) -> Result<(Descriptor, Kind), DropReason> {
+    let flags = frame.receive_flags();
+    if flags.scattered {
+        return Err(Cut::Scattered.into());
+    }
+    let bytes = frame.as_ref();
+    let descriptor = parse(frame)?;
+    let port = frame.port();
+    if let Some(Some(own)) = own_macs.get(port.index())
+        && bytes.get(6..12) == Some(own)
+    {
+        return Err(Cut::OwnMac.into());
+    }
+    if bytes.get(6).is_some_and(|octet| octet & 1 != 0) {
+        return Err(Cut::GroupSourceMac.into());
+    }
+    match descriptor.class {
+        Class::Ipv4 | Class::Ipv6 => {
+            if flags.l4_checksum_bad {
+                return Err(Cut::L4Checksum.into());
+            }
+            network(&descriptor, port, topology)?;
+            transport(&descriptor).map(|kind| (descriptor, kind)).map_err(DropReason::from)
+        }
+        Class::Arp | Class::LinkLocal => Ok((descriptor, Kind::Untracked)),
+        Class::SlowProtocols => {
+            listed(topology, port, 0x8809).map(|()| (descriptor, Kind::Untracked))
+        }
+        Class::Ethertype(ethertype) => {
+            listed(topology, port, ethertype).map(|()| (descriptor, Kind::Untracked))
+        }
+        // An 802.3 length is no ethertype that could be listed.
+        Class::Llc => Err(Cut::Ethertype.into()),
+    }
+}
+
+/// Reads the headers of a frame, as strictly as its origin demands.
+#[inline]
+pub(crate) fn parse<F: Frame>(frame: &F) -> Result<Descriptor, Fault> {
+    let checksum = if frame.receive_flags().ip_checksum_good {
+        HeaderChecksum::Trust
+    } else {
+        HeaderChecksum::Verify
+    };
+    wire::parse_with(frame.as_ref(), checksum)
+}
+
+fn listed(topology: &Topology, port: PortIndex, ethertype: u16) -> Result<(), DropReason> {
+    if topology.permits_ethertype(port, ethertype) { Ok(()) } else { Err(Cut::Ethertype.into()) }
+}
+
+/// Addresses, options and length.
+#[inline]
+fn network(descriptor: &Descriptor, port: PortIndex, topology: &Topology) -> Result<(), Cut> {
+    if is_martian(descriptor) {
+        return Err(Cut::MartianSource);
+    }
+    if descriptor.options.source_route {
+        return Err(Cut::SourceRoute);
+    }
+    if topology.spoofed(port, descriptor.source) {
+        return Err(Cut::Spoofed);
+    }
+    if descriptor.end - descriptor.l3 > topology.port(topology.partner(port)).mtu {
+        return Err(Cut::ExceedsMtu);
+    }
+    Ok(())
+}
+
+/// Whether the source names no single host that could send on a wire: a group, the loopback (RFC 1122
+/// §3.2.1.3 (g), RFC 4291 §2.5.3). An unspecified one is right for a host that asks for its
+/// address: by DHCP, or by neighbour discovery (RFC 4861 §4.1, §4.3).
+#[inline]
+fn is_martian(descriptor: &Descriptor) -> bool {
+    match descriptor.source {
+        IpAddr::V4(Ipv4Addr::UNSPECIFIED) => {
+            !matches!(descriptor.transport, Transport::Udp(udp) if udp.destination_port == 67)
+                && descriptor.protocol != IGMP
+        }
+        IpAddr::V4(source) => source.octets()[0] >= 224 || source.is_loopback(),
+        IpAddr::V6(Ipv6Addr::UNSPECIFIED) => !matches!(
+            descriptor.transport,
+            Transport::Icmpv6(message)
+                if matches!(message.class, IcmpKind::NeighborDiscovery | IcmpKind::ListenerDiscovery)
+        ),
+        IpAddr::V6(source) => source.is_multicast() || source.is_loopback(),
+    }
+}
+
+/// A host may speak IGMP before it has an address (RFC 3376 §4.2.13).
+const IGMP: u8 = 2;
+
+/// What the transport makes of the packet.
+#[inline]
+pub(crate) fn transport(descriptor: &Descriptor) -> Result<Kind, Cut> {
+    let ports = match &descriptor.transport {
+        Transport::None => return Ok(Kind::Fragment),
+        Transport::Tcp(tcp) => Some((tcp.source_port, tcp.destination_port)),
+        Transport::Udp(udp) => Some((udp.source_port, udp.destination_port)),
+        Transport::Sctp(sctp) => Some((sctp.source_port, sctp.destination_port)),
+        Transport::Icmp(message) | Transport::Icmpv6(message) => {
+            return icmp(descriptor, message.class);
+        }
+        Transport::Other => None,
+    };
+    let same_port = ports.is_none_or(|(source, destination)| source == destination);
+    if descriptor.source == descriptor.destination && same_port {
+        return Err(Cut::Land);
+    }
+    Ok(Kind::Tracked)
+}
+
+fn icmp(descriptor: &Descriptor, class: IcmpKind) -> Result<Kind, Cut> {
+    match class {
+        IcmpKind::Query | IcmpKind::Reply if descriptor.source == descriptor.destination => {
+            Err(Cut::Land)
+        }
+        IcmpKind::Query | IcmpKind::Reply => Ok(Kind::Tracked),
+        IcmpKind::Error => Ok(Kind::IcmpError),
+        IcmpKind::NeighborDiscovery if descriptor.ttl == 255 => Ok(Kind::Untracked),
+        IcmpKind::NeighborDiscovery => Err(Cut::NdpHopLimit),
+        IcmpKind::ListenerDiscovery if descriptor.ttl == 1 && is_link_scoped(descriptor.source) => {
+            Ok(Kind::Untracked)
+        }
+        IcmpKind::ListenerDiscovery => Err(Cut::MldScope),
+        IcmpKind::Other => Err(Cut::IcmpUnsolicited),
+    }
+}
+
+/// Link-local, or unspecified while the host has no address (RFC 3590).
+fn is_link_scoped(source: IpAddr) -> bool {
+    match source {
+        IpAddr::V6(source) => source.is_unspecified() || source.is_unicast_link_local(),
+        IpAddr::V4(_) => false,
+    }
+}

@@ -1,0 +1,429 @@
+//! One core's whole inspection path, without I/O: frames and the time go in, verdicts come out.
+//!
+//! Per burst, in stages over the whole burst so that memory is fetched ahead: every frame is parsed and
+//! screened and its bucket asked for; then its entry is asked for; then, in order of arrival, it is judged.
+//! Whatever a frame meets on its way has a file of its own: [`crate::screen`] what needs no state,
+//! `known` a living session, `unknown` the policy, `related` ICMP errors, `fragments`, `upkeep` timers and
+//! changes of policy.
+//!
+//! Invariants: a session is created and touched by its owner alone; a frame leaves by exactly one of
+//! transmit, hand over, discard or hold; nothing here allocates for a frame of a known session.
+
+mod fragments;
+mod known;
+mod listing;
+mod reject;
+mod related;
+mod sources;
+mod unknown;
+mod upkeep;
+
+use std::sync::Arc;
+
+use arrayvec::ArrayVec;
+use policy::{PortIndex, Query, RuleId};
+use session::fragment::Gatherer;
+use session::memory::Memory;
+use session::tombstone::Tombstones;
+use session::{Context, Found, Key, Sessions, Side, Time};
+use wire::{Descriptor, Transport};
+
+use crate::counters::{Counter, Counters, RuleHits};
+use crate::frame::{Frame, HOPS_MAX, Handover, Judgement, Outbox, Verdict, WorkerId};
+use crate::screen::{Kind, OwnMacs, screen};
+use crate::{Cause, Cut, DropReason, EndReason, Snapshot};
+
+use self::reject::Allowance;
+use self::sources::Sources;
+
+/// Frames that are judged in one go.
+pub const BURST: usize = 32;
+
+/// A burst of frames from a port.
+pub type Burst<F> = ArrayVec<F, BURST>;
+
+/// A burst of frames from another worker.
+pub type HandedBurst<F> = ArrayVec<(F, Handover), BURST>;
+
+/// What a shard is made with.
+#[derive(Clone, Debug)]
+pub struct ShardConfig {
+    /// Whose shard it is.
+    pub worker: WorkerId,
+    /// How many workers there are.
+    pub workers: u16,
+    /// By how many shards the limits are divided: the workers live, 1 in replay.
+    pub share: u16,
+    /// The secret of the hashes.
+    pub seed: u64,
+    /// By port: the MAC address of its kernel interface, where that stays.
+    pub own_macs: Vec<Option<[u8; 6]>>,
+    /// What the store of fragments may hold.
+    pub fragments: session::fragment::Limits,
+    /// How many ended sessions are remembered, so that the drop of a late packet can say why.
+    pub tombstones: usize,
+}
+
+impl ShardConfig {
+    /// Sessions that the shard has room for: its part of the box's `max`, rounded up, and with more than one
+    /// shard a quarter more, as the hash never divides evenly.
+    pub fn capacity(&self, max: u32) -> u32 {
+        let part = max.div_ceil(u32::from(self.share.max(1)));
+        if self.share > 1 { part.saturating_add(part / 4) } else { part }.max(1)
+    }
+}
+
+/// One core's sessions and all that judges packets by them.
+pub struct Shard<F, M: Memory> {
+    snapshot: Arc<Snapshot>,
+    core: Core<F, M>,
+}
+
+impl<F, M: Memory> core::fmt::Debug for Shard<F, M> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Shard")
+            .field("worker", &self.core.worker)
+            .field("generation", &self.snapshot.generation)
+            .field("sessions", &self.core.sessions.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// All of a shard but the policy, which it borrows.
+struct Core<F, M: Memory> {
+    worker: WorkerId,
+    workers: u16,
+    share: u16,
+    sessions: Sessions<M>,
+    fragments: Gatherer<F>,
+    tombstones: Tombstones<EndReason>,
+    sources: Sources,
+    counters: Counters,
+    rule_hits: Vec<RuleHits>,
+    own_macs: OwnMacs,
+    allowance: Allowance,
+    /// Where the sweep after a change of policy stands; none: it is through.
+    sweep: Option<u32>,
+}
+
+/// What every step of one call is given.
+struct Turn<'a, O> {
+    now: Time,
+    snapshot: &'a Snapshot,
+    out: &'a mut O,
+}
+
+/// A packet that is judged: one frame, or all frames of one datagram.
+struct Packet<'a> {
+    /// Its headers; of a datagram in fragments those of the first, with the transport of the whole.
+    descriptor: &'a Descriptor,
+    /// The octets of the frame, or of the first fragment.
+    bytes: &'a [u8],
+    /// The port it came in by.
+    port: PortIndex,
+    /// Frames.
+    frames: u32,
+    /// Octets of network-layer datagrams.
+    octets: u32,
+}
+
+/// A packet's key with its hash.
+#[derive(Clone, Copy)]
+struct Lookup {
+    key: Key,
+    side: Side,
+    hash: u64,
+}
+
+/// What to do with the frames of a packet.
+enum Fate {
+    /// Send them out of this port.
+    Forward(PortIndex, Judgement),
+    /// Free them.
+    Discard(Judgement),
+    /// Give them to another worker.
+    HandOver(WorkerId, Cause),
+}
+
+impl Fate {
+    fn drop(reason: impl Into<DropReason>) -> Self {
+        Self::Discard(Judgement::drop(reason))
+    }
+}
+
+/// A frame of a burst after the first stage.
+enum Screened {
+    Dropped(DropReason),
+    Untracked,
+    Fragment(Descriptor),
+    IcmpError(Descriptor),
+    Tracked(Descriptor, Lookup),
+}
+
+impl<F: Frame, M: Memory> Shard<F, M> {
+    /// A shard without sessions that judges by `snapshot`. All memory that it will ever need for sessions
+    /// is taken from `memory` here.
+    ///
+    /// # Errors
+    /// If `memory` has not enough.
+    pub fn new(
+        config: ShardConfig,
+        snapshot: Arc<Snapshot>,
+        memory: &mut M,
+    ) -> Result<Self, M::Error> {
+        let capacity = config.capacity(snapshot.limits.max);
+        let ShardConfig { worker, workers, share, seed, own_macs, fragments, tombstones } = config;
+        let core = Core {
+            worker,
+            workers,
+            share,
+            sessions: Sessions::new(capacity, seed, memory)?,
+            fragments: Gatherer::new(fragments, seed),
+            tombstones: Tombstones::new(tombstones),
+            sources: Sources::new(seed),
+            counters: Counters::default(),
+            rule_hits: vec![RuleHits::default(); snapshot.rule_count],
+            own_macs,
+            allowance: Allowance::default(),
+            sweep: None,
+        };
+        Ok(Self { snapshot, core })
+    }
+
+    /// Judges a burst of frames that came from ports. The burst is empty afterwards.
+    pub fn process(&mut self, now: Time, burst: &mut Burst<F>, out: &mut impl Outbox<F>) {
+        let Self { snapshot, core } = self;
+        core.counters.received(burst.len());
+        let mut turn = Turn { now, snapshot, out };
+        let mut screened = ArrayVec::<Screened, BURST>::new();
+        for frame in burst.iter() {
+            screened.push(core.prepare(&turn, frame));
+        }
+        for stage in &screened {
+            if let Screened::Tracked(_, lookup) = stage {
+                core.sessions.prefetch_entry(lookup.hash);
+            }
+        }
+        for (frame, stage) in burst.drain(..).zip(screened) {
+            core.judge(&mut turn, frame, stage, 0);
+        }
+        core.counters.set(Counter::Held, core.fragments.frames() as u64);
+    }
+
+    /// Judges frames that other workers handed over. The burst is empty afterwards.
+    pub fn accept(&mut self, now: Time, burst: &mut HandedBurst<F>, out: &mut impl Outbox<F>) {
+        let Self { snapshot, core } = self;
+        let mut turn = Turn { now, snapshot, out };
+        for (frame, tag) in burst.drain(..) {
+            core.counters.increment(Counter::Accepted);
+            if tag.cause == Cause::Reassembled {
+                core.gather(&mut turn, frame, tag.hops, Place::OwnerOfPorts);
+                continue;
+            }
+            let stage = core.prepare(&turn, &frame);
+            core.judge(&mut turn, frame, stage, tag.hops);
+        }
+        core.counters.set(Counter::Held, core.fragments.frames() as u64);
+    }
+
+    /// What the shard judges by.
+    pub fn snapshot(&self) -> &Arc<Snapshot> {
+        &self.snapshot
+    }
+
+    /// What it has counted.
+    pub fn counters(&self) -> &Counters {
+        &self.core.counters
+    }
+
+    /// How often each rule decided, by [`RuleId`].
+    pub fn rule_hits(&self) -> &[RuleHits] {
+        &self.core.rule_hits
+    }
+
+    /// How many sessions it has room for.
+    pub fn capacity(&self) -> u32 {
+        self.core.sessions.capacity()
+    }
+}
+
+/// Where a fragment is gathered.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// At the owner of the address pair, the first step.
+    OwnerOfAddresses,
+    /// At the owner of the whole datagram's ports, the second step.
+    OwnerOfPorts,
+}
+
+impl<F: Frame, M: Memory> Core<F, M> {
+    /// The stateless stage: parse, screen, and ask for the bucket.
+    #[inline]
+    fn prepare<O>(&self, turn: &Turn<'_, O>, frame: &F) -> Screened {
+        match screen(frame, &turn.snapshot.topology, &self.own_macs) {
+            Err(reason) => Screened::Dropped(reason),
+            Ok((_, Kind::Untracked)) => Screened::Untracked,
+            Ok((descriptor, Kind::Fragment)) => Screened::Fragment(descriptor),
+            Ok((descriptor, Kind::IcmpError)) => Screened::IcmpError(descriptor),
+            Ok((descriptor, Kind::Tracked)) => {
+                let lookup = self.lookup(turn.snapshot, &descriptor, frame.port());
+                self.sessions.prefetch(lookup.hash);
+                Screened::Tracked(descriptor, lookup)
+            }
+        }
+    }
+
+    #[inline]
+    fn lookup(&self, snapshot: &Snapshot, descriptor: &Descriptor, port: PortIndex) -> Lookup {
+        let (source_port, destination_port) = match &descriptor.transport {
+            Transport::Tcp(tcp) => (tcp.source_port, tcp.destination_port),
+            Transport::Udp(udp) => (udp.source_port, udp.destination_port),
+            Transport::Sctp(sctp) => (sctp.source_port, sctp.destination_port),
+            Transport::Icmp(message) | Transport::Icmpv6(message) => (message.id, message.id),
+            Transport::None | Transport::Other => (0, 0),
+        };
+        let source = (descriptor.source, source_port);
+        let destination = (descriptor.destination, destination_port);
+        let context = context(snapshot, descriptor, port);
+        let (key, side) = Key::new(context, descriptor.protocol, source, destination);
+        Lookup { key, side, hash: self.sessions.hash(&key) }
+    }
+
+    #[inline]
+    fn judge<O: Outbox<F>>(&mut self, turn: &mut Turn<'_, O>, frame: F, stage: Screened, hops: u8) {
+        let port = frame.port();
+        let fate = match stage {
+            Screened::Dropped(reason) => Fate::drop(reason),
+            Screened::Untracked => {
+                Fate::Forward(turn.snapshot.topology.partner(port), Judgement::of(Verdict::Forward))
+            }
+            Screened::Fragment(descriptor) => {
+                self.gather_first(turn, frame, &descriptor, hops);
+                return;
+            }
+            Screened::IcmpError(descriptor) => {
+                let packet = Packet::single(&descriptor, &frame);
+                let quoted = wire::parse_quoted(packet.bytes, &descriptor);
+                self.judge_error(turn, &packet, quoted)
+            }
+            Screened::Tracked(descriptor, lookup) => {
+                let packet = Packet::single(&descriptor, &frame);
+                self.judge_packet(turn, &packet, &lookup)
+            }
+        };
+        self.carry_out(turn, frame, fate, hops);
+    }
+
+    /// Judges a packet of TCP, UDP or any other protocol that has sessions.
+    #[inline]
+    fn judge_packet<O: Outbox<F>>(
+        &mut self,
+        turn: &mut Turn<'_, O>,
+        packet: &Packet<'_>,
+        lookup: &Lookup,
+    ) -> Fate {
+        match self.sessions.find(&lookup.key, lookup.hash, turn.now, &turn.snapshot.lifetimes) {
+            Found::Live(slot) => self.judge_known(turn, packet, lookup, slot),
+            Found::Stale(slot) => {
+                self.end_expired(turn, slot);
+                self.judge_unknown(turn, packet, lookup, None)
+            }
+            Found::Nothing => self.judge_unknown(turn, packet, lookup, None),
+        }
+    }
+
+    /// Puts one frame where it is to go.
+    #[inline]
+    fn carry_out<O: Outbox<F>>(&mut self, turn: &mut Turn<'_, O>, frame: F, fate: Fate, hops: u8) {
+        match fate {
+            Fate::Forward(port, judgement) => turn.out.transmit(port, frame, &judgement),
+            Fate::Discard(judgement) => {
+                match judgement.verdict {
+                    Verdict::Drop(reason) => self.counters.increment(Counter::Dropped(reason)),
+                    Verdict::Reject(reason) => self.counters.increment(Counter::Rejected(reason)),
+                    Verdict::Consume | Verdict::Forward => {
+                        self.counters.increment(Counter::Consumed);
+                    }
+                }
+                turn.out.discard(frame, &judgement);
+            }
+            Fate::HandOver(..) if hops >= HOPS_MAX => {
+                self.counters.increment(Counter::Dropped(Cut::HandoverLimit.into()));
+                turn.out.discard(frame, &Judgement::drop(Cut::HandoverLimit));
+            }
+            Fate::HandOver(to, cause) => {
+                self.counters.increment(Counter::HandedOver(cause));
+                turn.out.hand_over(to, Handover { cause, hops: hops + 1 }, frame);
+            }
+        }
+    }
+
+    fn hit(&mut self, rule: Option<RuleId>, now: Time) {
+        if let Some(hits) = rule.and_then(|rule| self.rule_hits.get_mut(rule.index())) {
+            hits.hits += 1;
+            hits.last = Some(now);
+        }
+    }
+}
+
+impl<'a> Packet<'a> {
+    fn single<F: Frame>(descriptor: &'a Descriptor, frame: &'a F) -> Self {
+        Self {
+            descriptor,
+            bytes: frame.as_ref(),
+            port: frame.port(),
+            frames: 1,
+            octets: u32::from(descriptor.end - descriptor.l3),
+        }
+    }
+}
+
+/// The domain of the wire and the VLAN tags of a packet.
+#[inline]
+fn context(snapshot: &Snapshot, descriptor: &Descriptor, port: PortIndex) -> Context {
+    let domain = snapshot.topology.domain(port);
+    Context::new(u8::try_from(domain & 0xff).unwrap_or(0), descriptor.vlans)
+}
+
+/// What the policy is asked about a packet without a session.
+fn first_query(
+    snapshot: &Snapshot,
+    descriptor: &Descriptor,
+    port: PortIndex,
+    lookup: &Lookup,
+) -> Query {
+    let icmp = match &descriptor.transport {
+        Transport::Icmp(message) | Transport::Icmpv6(message) => Some((message.kind, message.code)),
+        Transport::None
+        | Transport::Tcp(_)
+        | Transport::Udp(_)
+        | Transport::Sctp(_)
+        | Transport::Other => None,
+    };
+    query(snapshot, port, &lookup.key, lookup.side, icmp)
+}
+
+/// What the policy is asked about a session that one side of a key would open.
+fn query(
+    snapshot: &Snapshot,
+    in_port: PortIndex,
+    key: &Key,
+    initiator: Side,
+    icmp: Option<(u8, u8)>,
+) -> Query {
+    let (from, to) = snapshot.zones(in_port, key.context);
+    let (source, source_port) = key.endpoint(initiator);
+    let (destination, destination_port) = key.endpoint(initiator.other());
+    // The identifier of an ICMP query stands in the key's ports, but is none.
+    let ports = if icmp.is_some() { (0, 0) } else { (source_port, destination_port) };
+    Query {
+        from,
+        to,
+        source,
+        destination,
+        protocol: key.protocol,
+        source_port: ports.0,
+        destination_port: ports.1,
+        icmp,
+    }
+}

@@ -1,0 +1,138 @@
+//! A packet of a living session, and the end of sessions.
+
+use policy::{PortIndex, RuleId};
+use session::memory::Memory;
+use session::{Direction, Slot, TimeoutClass, track};
+
+use crate::counters::Counter;
+use crate::frame::{Frame, Judgement, Outbox, Verdict};
+use crate::{Cut, EndReason, Snapshot};
+
+use super::unknown::LOG_AT_END;
+use super::{Core, Fate, Lookup, Packet, Turn};
+
+impl<F: Frame, M: Memory> Core<F, M> {
+    /// The tracker judges; what passes is counted and leaves by the other end of its wire.
+    #[inline]
+    pub(super) fn judge_known<O: Outbox<F>>(
+        &mut self,
+        turn: &mut Turn<'_, O>,
+        packet: &Packet<'_>,
+        lookup: &Lookup,
+        slot: Slot,
+    ) -> Fate {
+        if self.sessions.entry(slot).generation != turn.snapshot.mark()
+            && !self.still_allowed(turn, slot)
+        {
+            return Fate::drop(Cut::PolicyChanged);
+        }
+        let entry = self.sessions.entry_mut(slot);
+        let direction = lookup.side.direction(entry.initiator());
+        let rule = Some(RuleId(entry.rule));
+        let judgement = |verdict, track: &track::Track| Judgement {
+            verdict,
+            session: Some(slot),
+            created: false,
+            direction: Some(direction),
+            state: Some(track.state_name()),
+            rule,
+        };
+        if !comes_from_its_side(turn.snapshot, PortIndex(entry.in_port), packet.port, direction) {
+            return Fate::Discard(judgement(Verdict::Drop(Cut::WrongSide.into()), &entry.track));
+        }
+        let before = entry.track;
+        let ended = match entry.track.judge(direction, packet.descriptor, turn.now) {
+            track::Judgement::Pass => false,
+            track::Judgement::Ended => true,
+            track::Judgement::Reopen => {
+                return self.judge_unknown(turn, packet, lookup, Some(slot));
+            }
+            track::Judgement::Refuse(refusal) => {
+                return Fate::Discard(judgement(Verdict::Drop(refusal.into()), &entry.track));
+            }
+        };
+        let after = entry.track;
+        self.sessions.count(slot, direction, packet.frames, packet.octets, turn.now);
+        if before.state_index() != after.state_index() {
+            self.counters.move_session(Some(&before), Some(&after));
+        }
+        if ended {
+            self.end(turn, slot, end_reason(&after));
+        } else if before.timeout_class() != after.timeout_class() {
+            self.sessions.rearm(slot, turn.now, &turn.snapshot.lifetimes);
+        }
+        let judgement = judgement(Verdict::Forward, &after);
+        Fate::Forward(turn.snapshot.topology.partner(packet.port), judgement)
+    }
+
+    /// Ends a session whose timeout is over.
+    pub(super) fn end_expired<O: Outbox<F>>(&mut self, turn: &mut Turn<'_, O>, slot: Slot) {
+        let reason = end_reason(&self.sessions.entry(slot).track);
+        self.end(turn, slot, reason);
+    }
+
+    /// Ends a session: counters, tombstone, log.
+    pub(super) fn end<O: Outbox<F>>(
+        &mut self,
+        turn: &mut Turn<'_, O>,
+        slot: Slot,
+        reason: EndReason,
+    ) {
+        let summary = self.sessions.summary(slot, turn.now, &turn.snapshot.lifetimes);
+        self.counters.move_session(Some(&summary.track), None);
+        self.counters.increment(Counter::Ended(summary.track.protocol(), reason));
+        self.sources.leave(summary.key.endpoint(summary.initiator).0);
+        self.bury(turn.now, &summary, reason);
+        if summary.marks & LOG_AT_END != 0 {
+            let event = self.end_event(turn, &summary, reason);
+            turn.out.event(&event);
+        }
+        self.sessions.close(slot);
+    }
+}
+
+/// What a session that ends in this state ends by.
+fn end_reason(track: &track::Track) -> EndReason {
+    match track.timeout_class() {
+        TimeoutClass::TcpTimeWait => EndReason::TcpFin,
+        TimeoutClass::TcpClosed => EndReason::TcpReset,
+        TimeoutClass::UdpAnswered => EndReason::Answered,
+        TimeoutClass::TcpSynSent
+        | TimeoutClass::TcpSynReceived
+        | TimeoutClass::TcpEstablished
+        | TimeoutClass::TcpHalfClosed
+        | TimeoutClass::TcpClosing
+        | TimeoutClass::TcpRstUnverified
+        | TimeoutClass::UdpFirst
+        | TimeoutClass::UdpOneWay
+        | TimeoutClass::UdpStream
+        | TimeoutClass::Icmp
+        | TimeoutClass::SctpInit
+        | TimeoutClass::SctpEstablished
+        | TimeoutClass::SctpShutdown
+        | TimeoutClass::Gre
+        | TimeoutClass::Esp
+        | TimeoutClass::Other
+        | TimeoutClass::Fragment
+        | TimeoutClass::Expectation => EndReason::Timeout,
+    }
+}
+
+/// Whether a packet of this direction may come in by this port: the initiator's by the port that its
+/// first came by, the responder's by the other end. Where wires share sessions, the zones must be those.
+#[inline]
+pub(super) fn comes_from_its_side(
+    snapshot: &Snapshot,
+    in_port: PortIndex,
+    port: PortIndex,
+    direction: Direction,
+) -> bool {
+    let topology = &snapshot.topology;
+    let expected = match direction {
+        Direction::Original => in_port,
+        Direction::Reply => topology.partner(in_port),
+    };
+    port == expected
+        || (topology.wire(port) != topology.wire(in_port)
+            && topology.zone(port, None) == topology.zone(expected, None))
+}

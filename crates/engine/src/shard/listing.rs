@@ -1,0 +1,106 @@
+//! Listing, counting and clearing sessions in bounded steps.
+
+use policy::{PortIndex, Query};
+use session::memory::Memory;
+use session::{Direction, Entry, Found, Key, Side, Slot, Time};
+use wire::Descriptor;
+
+use crate::EndReason;
+use crate::frame::{Frame, Outbox};
+use crate::listing::{SessionFilter, SessionView};
+
+use super::known::comes_from_its_side;
+use super::{Shard, Turn, first_query};
+
+impl<F: Frame, M: Memory> Shard<F, M> {
+    /// Shows the living sessions that a filter means, among at most `budget` slots from `cursor` on.
+    /// Returns where to go on, or nothing at the end.
+    pub fn list(
+        &self,
+        now: Time,
+        cursor: u32,
+        budget: u32,
+        filter: &SessionFilter,
+        show: &mut impl FnMut(SessionView),
+    ) -> Option<u32> {
+        let Self { snapshot, core } = self;
+        let end = core.sessions.end().min(cursor.saturating_add(budget));
+        for index in cursor..end {
+            let Some(slot) = core.sessions.slot(index) else {
+                continue;
+            };
+            if core.sessions.is_stale(slot, now, &snapshot.lifetimes) {
+                continue;
+            }
+            let summary = core.sessions.summary(slot, now, &snapshot.lifetimes);
+            let view = SessionView::new(snapshot, &summary, now);
+            if filter.matches(&view, snapshot) {
+                show(view);
+            }
+        }
+        (end < core.sessions.end()).then_some(end)
+    }
+
+    /// Ends the sessions that a filter means, among at most `budget` slots from `cursor` on. Returns how many
+    /// ended, and where to go on.
+    pub fn clear(
+        &mut self,
+        now: Time,
+        cursor: u32,
+        budget: u32,
+        filter: &SessionFilter,
+        out: &mut impl Outbox<F>,
+    ) -> (u32, Option<u32>) {
+        let mut slots = Vec::new();
+        let next = self.list(now, cursor, budget, filter, &mut |view| slots.push(view.slot));
+        let Self { snapshot, core } = self;
+        let mut turn = Turn { now, snapshot, out };
+        for &slot in &slots {
+            core.end(&mut turn, slot, EndReason::Cleared);
+        }
+        (u32::try_from(slots.len()).unwrap_or(u32::MAX), next)
+    }
+}
+
+/// What explanations look at. Nothing here changes anything.
+impl<F: Frame, M: Memory> Shard<F, M> {
+    pub(crate) fn workers(&self) -> u16 {
+        self.core.workers
+    }
+
+    pub(crate) fn key_of(&self, descriptor: &Descriptor, port: PortIndex) -> (Key, Side) {
+        let lookup = self.core.lookup(&self.snapshot, descriptor, port);
+        (lookup.key, lookup.side)
+    }
+
+    pub(crate) fn find(&self, now: Time, key: &Key) -> Found {
+        let hash = self.core.sessions.hash(key);
+        self.core.sessions.find(key, hash, now, &self.snapshot.lifetimes)
+    }
+
+    pub(crate) fn entry(&self, slot: Slot) -> &Entry {
+        self.core.sessions.entry(slot)
+    }
+
+    pub(crate) fn view(&self, now: Time, slot: Slot) -> SessionView {
+        let summary = self.core.sessions.summary(slot, now, &self.snapshot.lifetimes);
+        SessionView::new(&self.snapshot, &summary, now)
+    }
+
+    pub(crate) fn is_right_side(&self, slot: Slot, port: PortIndex, direction: Direction) -> bool {
+        comes_from_its_side(&self.snapshot, PortIndex(self.entry(slot).in_port), port, direction)
+    }
+
+    pub(crate) fn query_of(&self, descriptor: &Descriptor, port: PortIndex) -> Query {
+        let lookup = self.core.lookup(&self.snapshot, descriptor, port);
+        first_query(&self.snapshot, descriptor, port, &lookup)
+    }
+
+    /// What is remembered of the session that had this key.
+    pub(crate) fn epitaph_of(&self, key: &Key, now: Time) -> Option<String> {
+        let tombstone = self.core.tombstones.lookup(self.core.sessions.hash(key))?;
+        let ago = now.since(tombstone.ended_at).as_secs();
+        let idle = tombstone.idle_for.as_secs();
+        Some(format!("none; one ended {ago} s ago by {}, idle for {idle} s then", tombstone.why))
+    }
+}

@@ -1,0 +1,79 @@
+//! ICMP errors: they pass only if the packet that they quote belongs to a living session, in the right
+//! direction, and are sent to whoever sent that packet.
+
+use policy::RuleId;
+use session::memory::Memory;
+use session::{Found, Key};
+use wire::{Fault, Quoted};
+
+use crate::frame::{Frame, Judgement, Outbox, Verdict};
+use crate::{Cause, Cut, owner};
+
+use super::known::comes_from_its_side;
+use super::{Core, Fate, Packet, PortIndex, Turn, context};
+
+impl<F: Frame, M: Memory> Core<F, M> {
+    /// Judges an ICMP error by what it quotes.
+    pub(super) fn judge_error<O: Outbox<F>>(
+        &mut self,
+        turn: &mut Turn<'_, O>,
+        packet: &Packet<'_>,
+        quoted: Result<Quoted, Fault>,
+    ) -> Fate {
+        let quoted = match quoted {
+            Ok(quoted) => quoted,
+            Err(fault) => return Fate::drop(fault),
+        };
+        // Whoever did not send the quoted packet has no use for the error: it is forged or astray.
+        if packet.descriptor.destination != quoted.source {
+            return Fate::drop(Cut::IcmpErrorAddress);
+        }
+        let context = context(turn.snapshot, packet.descriptor, packet.port);
+        let source = (quoted.source, quoted.source_port);
+        let destination = (quoted.destination, quoted.destination_port);
+        let (key, side) = Key::new(context, quoted.protocol, source, destination);
+        let hash = self.sessions.hash(&key);
+        let slot = match self.sessions.find(&key, hash, turn.now, &turn.snapshot.lifetimes) {
+            Found::Live(slot) => slot,
+            Found::Stale(slot) => {
+                self.end_expired(turn, slot);
+                return Fate::drop(Cut::IcmpErrorUnrelated);
+            }
+            Found::Nothing => {
+                let owner = owner::owner_of_quoted(&quoted, self.workers);
+                return if owner == self.worker {
+                    Fate::drop(Cut::IcmpErrorUnrelated)
+                } else {
+                    Fate::HandOver(owner, Cause::IcmpError)
+                };
+            }
+        };
+        if self.sessions.entry(slot).generation != turn.snapshot.mark()
+            && !self.still_allowed(turn, slot)
+        {
+            return Fate::drop(Cut::PolicyChanged);
+        }
+        let entry = self.sessions.entry(slot);
+        let direction_of_quoted = side.direction(entry.initiator());
+        let direction = direction_of_quoted.reversed();
+        let judgement = |verdict| Judgement {
+            verdict,
+            session: Some(slot),
+            created: false,
+            direction: Some(direction),
+            state: Some(entry.track.state_name()),
+            rule: Some(RuleId(entry.rule)),
+        };
+        let in_port = PortIndex(entry.in_port);
+        if !comes_from_its_side(turn.snapshot, in_port, packet.port, direction) {
+            return Fate::Discard(judgement(Verdict::Drop(Cut::WrongSide.into())));
+        }
+        match entry.track.relate(direction_of_quoted, &quoted) {
+            Ok(()) => {
+                let partner = turn.snapshot.topology.partner(packet.port);
+                Fate::Forward(partner, judgement(Verdict::Forward))
+            }
+            Err(refusal) => Fate::Discard(judgement(Verdict::Drop(refusal.into()))),
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! A packet without a session: whose is it, may it open one, and does the policy let it?
+
+use policy::{Action, Decision, TcpMode};
+use session::memory::Memory;
+use session::track::{Refusal, Track};
+use session::{Direction, Opening, Slot};
+use wire::Transport;
+
+use crate::counters::Counter;
+use crate::frame::{Event, EventKind, Frame, Judgement, Outbox, Verdict};
+use crate::{Cause, Cut, DropReason, EndReason, Snapshot, owner};
+
+use super::{Core, Fate, Lookup, Packet, Turn, first_query};
+
+/// Mark of an entry: its end is written to the log.
+pub(super) const LOG_AT_END: u8 = 1;
+
+impl<F: Frame, M: Memory> Core<F, M> {
+    /// Judges a packet that no living session claims. `successor_of`: the session with the same key whose
+    /// place a new one would take.
+    pub(super) fn judge_unknown<O: Outbox<F>>(
+        &mut self,
+        turn: &mut Turn<'_, O>,
+        packet: &Packet<'_>,
+        lookup: &Lookup,
+        successor_of: Option<Slot>,
+    ) -> Fate {
+        let owner = owner::owner(packet.descriptor, self.workers);
+        if owner != self.worker {
+            return Fate::HandOver(owner, Cause::NicHash);
+        }
+        let strict = Track::open(packet.descriptor, false);
+        if let Err(refusal) = strict {
+            // Only a loose rule can still let it pass, and only TCP.
+            let is_tcp = matches!(packet.descriptor.transport, Transport::Tcp(_));
+            if !is_tcp || !turn.snapshot.policy.any_loose() {
+                return self.refuse_stray(lookup, refusal);
+            }
+        }
+        let query = first_query(turn.snapshot, packet.descriptor, packet.port, lookup);
+        let decision = turn.snapshot.policy.decide(&query);
+        let answered = decision.service.answered;
+        let track = if decision.action == Action::Allow && decision.tcp == TcpMode::Loose {
+            Track::pick_up(packet.descriptor, answered)
+        } else {
+            strict.and_then(|_| Track::open(packet.descriptor, answered))
+        };
+        let track = match track {
+            Ok(track) => track,
+            Err(refusal) => return self.refuse_stray(lookup, refusal),
+        };
+        match decision.action {
+            Action::Allow => self.admit(turn, packet, lookup, &decision, track, successor_of),
+            Action::Drop => {
+                let reason = match decision.rule {
+                    Some(_) => Cut::RuleDrop,
+                    // The late answer of a conversation that is over is no stranger.
+                    None => self.epitaph(lookup).unwrap_or(Cut::NoRule),
+                };
+                self.deny(turn, packet, lookup, &decision, Verdict::Drop(reason.into()))
+            }
+            Action::Reject => {
+                self.answer(turn, packet);
+                let verdict = Verdict::Reject(Cut::RuleReject.into());
+                self.deny(turn, packet, lookup, &decision, verdict)
+            }
+        }
+    }
+
+    /// Opens the session that the policy allows, if there is room.
+    fn admit<O: Outbox<F>>(
+        &mut self,
+        turn: &mut Turn<'_, O>,
+        packet: &Packet<'_>,
+        lookup: &Lookup,
+        decision: &Decision,
+        track: Track,
+        successor_of: Option<Slot>,
+    ) -> Fate {
+        let refused =
+            |cut: Cut| Fate::Discard(Judgement { rule: decision.rule, ..Judgement::drop(cut) });
+        if let Some(slot) = successor_of {
+            self.end(turn, slot, EndReason::Reopened);
+        }
+        let source = lookup.key.endpoint(lookup.side).0;
+        let per_source = turn.snapshot.limits.per_source.div_ceil(u32::from(self.share.max(1)));
+        if self.sources.count(source) >= per_source {
+            return refused(Cut::SourceLimit);
+        }
+        let opening = Opening {
+            initiator: lookup.side,
+            track,
+            rule: decision.rule.map_or(u32::MAX, |rule| rule.0),
+            generation: turn.snapshot.mark(),
+            timeouts: Snapshot::row(decision.service.timeouts),
+            in_port: packet.port.0,
+            marks: if decision.log.at_end() { LOG_AT_END } else { 0 },
+        };
+        let lifetimes = &turn.snapshot.lifetimes;
+        let opened = self.sessions.open(&lookup.key, lookup.hash, opening, turn.now, lifetimes);
+        let Ok(slot) = opened else {
+            return refused(Cut::TableFull);
+        };
+        self.sources.enter(source);
+        self.counters.increment(Counter::Created(track.protocol()));
+        self.counters.move_session(None, Some(&track));
+        self.hit(decision.rule, turn.now);
+        self.sessions.count(slot, Direction::Original, packet.frames, packet.octets, turn.now);
+        if decision.log.at_start() {
+            let kind = EventKind::SessionStart;
+            let event = self.packet_event(turn, packet, lookup, decision, kind);
+            turn.out.event(&Event { slot: Some(slot), ..event });
+        }
+        let judgement = Judgement {
+            verdict: Verdict::Forward,
+            session: Some(slot),
+            created: true,
+            direction: Some(Direction::Original),
+            state: Some(track.state_name()),
+            rule: decision.rule,
+        };
+        Fate::Forward(turn.snapshot.topology.partner(packet.port), judgement)
+    }
+
+    /// A packet that the policy refuses.
+    fn deny<O: Outbox<F>>(
+        &mut self,
+        turn: &mut Turn<'_, O>,
+        packet: &Packet<'_>,
+        lookup: &Lookup,
+        decision: &Decision,
+        verdict: Verdict,
+    ) -> Fate {
+        self.hit(decision.rule, turn.now);
+        if let Some(reason) = verdict.reason()
+            && (decision.log.at_start() || decision.log.at_end())
+        {
+            let kind = EventKind::Deny { reason };
+            let event = self.packet_event(turn, packet, lookup, decision, kind);
+            turn.out.event(&event);
+        }
+        Fate::Discard(Judgement { rule: decision.rule, ..Judgement::of(verdict) })
+    }
+
+    /// A packet that may not open a session, whatever the policy says. The memory of ended sessions may
+    /// know better what it is.
+    fn refuse_stray(&self, lookup: &Lookup, refusal: Refusal) -> Fate {
+        let reason = self.epitaph(lookup).map_or(DropReason::State(refusal), DropReason::Cut);
+        Fate::drop(reason)
+    }
+
+    /// What became of the session that had this key, if that is remembered.
+    fn epitaph(&self, lookup: &Lookup) -> Option<Cut> {
+        let tombstone = self.tombstones.lookup(lookup.hash)?;
+        Some(match tombstone.why {
+            EndReason::Timeout | EndReason::Answered => Cut::SessionExpired,
+            EndReason::TcpFin | EndReason::TcpReset | EndReason::Reopened => Cut::SessionClosed,
+            EndReason::PolicyChanged => Cut::PolicyChanged,
+            EndReason::Cleared => Cut::SessionCleared,
+        })
+    }
+
+    fn packet_event<O>(
+        &self,
+        turn: &Turn<'_, O>,
+        packet: &Packet<'_>,
+        lookup: &Lookup,
+        decision: &Decision,
+        kind: EventKind,
+    ) -> Event {
+        let Lookup { key, side, hash: _ } = lookup;
+        let rule = decision.rule;
+        self.event(turn, key, *side, packet.port, kind, rule)
+    }
+}

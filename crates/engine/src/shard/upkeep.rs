@@ -1,0 +1,176 @@
+//! What happens without a packet: timers, the arrival of a new policy, and the sweep that follows it.
+
+use std::sync::Arc;
+
+use policy::{Action, PortIndex, Query, RuleId};
+use session::memory::Memory;
+use session::tombstone::Tombstone;
+use session::track::Track;
+use session::{Context, Key, Side, Slot, Summary, Time};
+
+use crate::counters::{Counter, RuleHits};
+use crate::frame::{Event, EventKind, Frame, Judgement, Outbox};
+use crate::{EndReason, Snapshot};
+
+use super::unknown::LOG_AT_END;
+use super::{Core, Shard, Turn, query};
+
+/// Entries that one step of the timers examines.
+const TIMER_BUDGET: u32 = 32;
+/// Held fragments that one step may time out.
+const FRAGMENT_BUDGET: usize = 16;
+/// Sessions that one step of the sweep looks at.
+const SWEEP_BUDGET: u32 = 32;
+
+impl<F: Frame, M: Memory> Shard<F, M> {
+    /// One bounded step of timers and sweep. Returns whether more is due at once.
+    pub fn tick(&mut self, now: Time, out: &mut impl Outbox<F>) -> bool {
+        let Self { snapshot, core } = self;
+        let mut turn = Turn { now, snapshot, out };
+        let timers = core.expire_sessions(&mut turn);
+        let fragments = core.expire_fragments(&mut turn);
+        let sweep = core.sweep(&mut turn);
+        timers || fragments || sweep
+    }
+
+    /// Takes over a new version of the policy between two bursts, and returns the old one, to be freed
+    /// where that does no harm. Sessions are judged by it on their next packet, or by the sweep that begins
+    /// with the next [`Self::tick`].
+    pub fn install(&mut self, snapshot: Arc<Snapshot>) -> Arc<Snapshot> {
+        if self.core.rule_hits.len() < snapshot.rule_count {
+            self.core.rule_hits.resize(snapshot.rule_count, RuleHits::default());
+        }
+        self.core.sweep = Some(0);
+        core::mem::replace(&mut self.snapshot, snapshot)
+    }
+}
+
+impl<F: Frame, M: Memory> Core<F, M> {
+    fn expire_sessions<O: Outbox<F>>(&mut self, turn: &mut Turn<'_, O>) -> bool {
+        let mut budget = TIMER_BUDGET;
+        while let Some(slot) =
+            self.sessions.next_expired(turn.now, &turn.snapshot.lifetimes, &mut budget)
+        {
+            self.end_expired(turn, slot);
+        }
+        budget == 0
+    }
+
+    fn expire_fragments<O: Outbox<F>>(&mut self, turn: &mut Turn<'_, O>) -> bool {
+        let Self { fragments, counters, .. } = self;
+        let spent = fragments.expire(turn.now, FRAGMENT_BUDGET, &mut |frame, fault| {
+            counters.increment(Counter::Dropped(fault.into()));
+            turn.out.discard(frame, &Judgement::drop(fault));
+        });
+        counters.set(Counter::Held, fragments.frames() as u64);
+        spent >= FRAGMENT_BUDGET
+    }
+
+    fn sweep<O: Outbox<F>>(&mut self, turn: &mut Turn<'_, O>) -> bool {
+        let Some(start) = self.sweep else {
+            return false;
+        };
+        let end = self.sessions.end().min(start.saturating_add(SWEEP_BUDGET));
+        for index in start..end {
+            if let Some(slot) = self.sessions.slot(index)
+                && self.sessions.entry(slot).generation != turn.snapshot.mark()
+            {
+                self.still_allowed(turn, slot);
+            }
+        }
+        self.sweep = (end < self.sessions.end()).then_some(end);
+        self.sweep.is_some()
+    }
+
+    /// Judges a session by a policy that it has not been judged by. One that is not allowed any more ends;
+    /// one that another rule allows is that rule's from now on.
+    pub(super) fn still_allowed<O: Outbox<F>>(
+        &mut self,
+        turn: &mut Turn<'_, O>,
+        slot: Slot,
+    ) -> bool {
+        let summary = self.sessions.summary(slot, turn.now, &turn.snapshot.lifetimes);
+        let decision = turn.snapshot.policy.decide(&opening_query(turn.snapshot, &summary));
+        if decision.action != Action::Allow {
+            self.end(turn, slot, EndReason::PolicyChanged);
+            return false;
+        }
+        let entry = self.sessions.entry_mut(slot);
+        entry.generation = turn.snapshot.mark();
+        entry.rule = decision.rule.map_or(u32::MAX, |rule| rule.0);
+        entry.timeouts = Snapshot::row(decision.service.timeouts);
+        entry.marks = if decision.log.at_end() { LOG_AT_END } else { 0 };
+        self.sessions.rearm(slot, turn.now, &turn.snapshot.lifetimes);
+        true
+    }
+
+    /// Remembers an ended session.
+    pub(super) fn bury(&mut self, now: Time, summary: &Summary, reason: EndReason) {
+        let fingerprint = self.sessions.hash(&summary.key);
+        let idle_for = now.since(summary.last_seen);
+        self.tombstones.bury(fingerprint, Tombstone { ended_at: now, idle_for, why: reason });
+    }
+
+    pub(super) fn end_event<O>(
+        &self,
+        turn: &Turn<'_, O>,
+        summary: &Summary,
+        reason: EndReason,
+    ) -> Event {
+        let Summary { created, packets, bytes, .. } = *summary;
+        let kind = EventKind::SessionEnd { reason, created, packets, bytes };
+        let rule = (summary.rule != u32::MAX).then_some(RuleId(summary.rule));
+        let in_port = PortIndex(summary.in_port);
+        let event = self.event(turn, &summary.key, summary.initiator, in_port, kind, rule);
+        Event { slot: Some(summary.slot), ..event }
+    }
+
+    /// An event about what `initiator` of a key started.
+    pub(super) fn event<O>(
+        &self,
+        turn: &Turn<'_, O>,
+        key: &Key,
+        initiator: Side,
+        in_port: PortIndex,
+        kind: EventKind,
+        rule: Option<RuleId>,
+    ) -> Event {
+        let (source, source_port) = key.endpoint(initiator);
+        let (destination, destination_port) = key.endpoint(initiator.other());
+        let (from, to) = turn.snapshot.zones(in_port, key.context);
+        Event {
+            time: turn.now,
+            worker: self.worker,
+            kind,
+            slot: None,
+            protocol: key.protocol,
+            source,
+            source_port,
+            destination,
+            destination_port,
+            in_port,
+            from,
+            to,
+            vlan: key.context.vlan(),
+            rule,
+        }
+    }
+}
+
+/// The question that the session's first packet put.
+fn opening_query(snapshot: &Snapshot, summary: &Summary) -> Query {
+    let icmp = match &summary.track {
+        Track::Icmp(track) => Some((track.query_type(), 0)),
+        Track::Unused | Track::Tcp(_) | Track::Udp(_) | Track::Sctp(_) | Track::Other(_) => None,
+    };
+    query(snapshot, PortIndex(summary.in_port), &summary.key, summary.initiator, icmp)
+}
+
+impl Snapshot {
+    /// The zones that a session goes from and to.
+    pub fn zones(&self, in_port: PortIndex, context: Context) -> (policy::ZoneId, policy::ZoneId) {
+        let vlan = context.vlan();
+        let partner = self.topology.partner(in_port);
+        (self.topology.zone(in_port, vlan), self.topology.zone(partner, vlan))
+    }
+}

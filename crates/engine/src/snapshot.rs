@@ -1,0 +1,80 @@
+//! Policy as workers hold it: compiled, immutable, numbered.
+
+use core::time::Duration;
+use std::sync::Arc;
+
+use policy::{CompiledPolicy, Policy, RuleNames, TimeoutSet, Topology};
+use session::{Lifetimes, TimeoutClass, Timeouts};
+
+/// How many sessions there may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// In the whole box.
+    pub max: u32,
+    /// Of one source address.
+    pub per_source: u32,
+}
+
+/// One version of all that a worker judges by. Made on the control core, never changed.
+#[derive(Debug)]
+pub struct Snapshot {
+    /// Counts the versions, from 1.
+    pub generation: u32,
+    /// The rules.
+    pub policy: CompiledPolicy,
+    /// Ports, wires and zones.
+    pub topology: Topology,
+    /// Timeouts, those of services and rules included.
+    pub lifetimes: Lifetimes,
+    /// Bounds.
+    pub limits: Limits,
+    /// One more than the greatest rule identity: what hit counters need.
+    pub rule_count: usize,
+}
+
+impl Snapshot {
+    /// Compiles a version. `names` is the same for all versions of a process.
+    pub fn compile(
+        generation: u32,
+        policy: &Policy,
+        topology: &Topology,
+        timeouts: &Timeouts,
+        limits: Limits,
+        names: &mut RuleNames,
+    ) -> Arc<Self> {
+        let policy = policy.compile(names);
+        let sets: Vec<Vec<(TimeoutClass, Duration)>> = policy
+            .timeout_sets()
+            .iter()
+            .map(|set| {
+                let classes = set.as_slice().iter();
+                classes
+                    .filter_map(|&(class, timeout)| Some((*TimeoutClass::ALL.get(class)?, timeout)))
+                    .collect()
+            })
+            .collect();
+        Arc::new(Self {
+            generation,
+            lifetimes: Lifetimes::new(timeouts, sets.iter().map(Vec::as_slice)),
+            policy,
+            topology: topology.clone(),
+            limits,
+            rule_count: names.len(),
+        })
+    }
+
+    /// What entries keep of the generation.
+    #[inline]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "compared for equality; 65,536 reloads within a session's sweep do not happen"
+    )]
+    pub(crate) const fn mark(&self) -> u16 {
+        self.generation as u16
+    }
+
+    /// The row of [`Lifetimes`] of a set of timeouts.
+    pub(crate) fn row(set: Option<TimeoutSet>) -> u16 {
+        set.map_or(0, |set| set.0.saturating_add(1))
+    }
+}

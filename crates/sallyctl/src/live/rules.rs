@@ -1,0 +1,41 @@
+//! `rules` for people.
+
+use api::Rules;
+
+use crate::table::Table;
+use crate::units::{count, duration};
+
+/// A line a rule, first match first, and the implicit drop below.
+pub(super) fn text(rules: &Rules) -> String {
+    let mut table = Table::new([
+        ">#",
+        "RULE",
+        "FROM",
+        "TO",
+        "ACTION",
+        "LOG",
+        ">HITS",
+        ">LAST HIT",
+        "DESCRIPTION",
+    ]);
+    for rule in &rules.rules {
+        let name = if rule.enabled { rule.name.clone() } else { format!("{} (off)", rule.name) };
+        table.row([
+            rule.position.to_string(),
+            name,
+            rule.from.join(", "),
+            rule.to.join(", "),
+            rule.action.clone(),
+            rule.log.clone(),
+            count(rule.hits),
+            rule.last_hit_seconds_ago
+                .map_or("never".to_owned(), |ago| format!("{} ago", duration(ago))),
+            rule.description.clone(),
+        ]);
+    }
+    format!(
+        "Policy generation {}; the first match decides, what no rule matches is dropped\n\n{}",
+        rules.generation,
+        table.block()
+    )
+}

@@ -1,0 +1,133 @@
+//! `status` for people.
+
+use api::{Alarm, ReasonCount, Status};
+
+use crate::table::Table;
+use crate::units::{bits_per_second, count, duration, per_second, ratio, ratio_of};
+
+/// The whole page: what the box is, what it is doing, what is wrong.
+pub(super) fn text(status: &Status) -> String {
+    let Status {
+        version: _,
+        sallyport,
+        pid,
+        started,
+        uptime_seconds,
+        policy,
+        workers,
+        sessions,
+        ports,
+        top_drops,
+        memory,
+        alarms,
+    } = status;
+    let mut facts = Table::new(["", ""]);
+    facts.block();
+    let mut fact = |name: &str, value: String| facts.row([name.to_owned(), value]);
+    fact("Sallyport", format!("{sallyport}, process {pid}"));
+    fact("Up", format!("{} (since {started})", duration(*uptime_seconds)));
+    fact(
+        "Policy",
+        format!(
+            "generation {}, {} rules, loaded {} ago from {}",
+            policy.generation,
+            count(policy.rules),
+            duration(policy.loaded_seconds_ago),
+            policy.file,
+        ),
+    );
+    fact(
+        "Sessions",
+        format!(
+            "{} of {} ({}), {} new",
+            count(sessions.in_use),
+            count(sessions.max),
+            ratio_of(sessions.in_use, sessions.max),
+            per_second(sessions.created_per_second),
+        ),
+    );
+    for memory in memory {
+        fact(
+            "Buffers",
+            format!(
+                "{} of {} ({}) in use on socket {}",
+                count(memory.mbufs_in_use),
+                count(memory.mbufs),
+                ratio_of(memory.mbufs_in_use, memory.mbufs),
+                memory.socket,
+            ),
+        );
+    }
+    let mut page = facts.block();
+    page.push_str(&alarms_text(alarms));
+
+    let mut table = Table::new([
+        ">WORKER",
+        ">CORE",
+        ">BUSY",
+        ">NOW",
+        ">RECEIVED",
+        ">FORWARDED",
+        ">DROPPED",
+        ">HANDED OVER",
+        ">GENERATION",
+        ">HEARTBEAT",
+    ]);
+    for worker in workers {
+        table.row([
+            worker.worker.to_string(),
+            worker.core.to_string(),
+            ratio(worker.busy_ratio),
+            per_second(worker.received_per_second),
+            count(worker.received),
+            count(worker.forwarded),
+            count(worker.dropped),
+            count(worker.handed_over),
+            worker.generation.to_string(),
+            format!("{} ago", duration(worker.heartbeat_age_seconds)),
+        ]);
+    }
+    page.push('\n');
+    page.push_str(&table.block());
+
+    let mut table = Table::new(["PORT", "LINK", ">SPEED", ">RX", ">TX", ">LOST"]);
+    for port in ports {
+        table.row([
+            port.name.clone(),
+            if port.link_up { "up" } else { "DOWN" }.to_owned(),
+            port.speed_bits_per_second.map_or("-".to_owned(), bits_per_second),
+            per_second(port.received_per_second),
+            per_second(port.transmitted_per_second),
+            count(port.lost),
+        ]);
+    }
+    page.push('\n');
+    page.push_str(&table.block());
+    page.push_str(&drops_text(top_drops));
+    if let Some(refusal) = &policy.last_refusal {
+        page.push_str(&format!("\nThe last reload was refused: {refusal}\n"));
+    }
+    page
+}
+
+fn alarms_text(alarms: &[Alarm]) -> String {
+    if alarms.is_empty() {
+        return String::new();
+    }
+    let mut table = Table::new(["ALARM", ""]);
+    for alarm in alarms {
+        table.row([alarm.kind.name().to_owned(), alarm.message.clone()]);
+    }
+    format!("\n{}", table.block())
+}
+
+fn drops_text(drops: &[ReasonCount]) -> String {
+    if drops.is_empty() {
+        return String::new();
+    }
+    let mut table = Table::new(["TOP DROPS", ">FRAMES", "MEANING"]);
+    for drop in drops {
+        table.row([drop.reason.clone(), count(drop.count), drop.description.clone()]);
+    }
+    format!("\n{}", table.block())
+}

@@ -1,0 +1,6 @@
+//! Replay.
+mod correspondents;
+mod lines;
+mod packet;
+mod sent;
+mod sides;

@@ -1,0 +1,2 @@
+//! The Sallyport firewall daemon.
+fn main() {}

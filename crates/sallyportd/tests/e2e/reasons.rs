@@ -1,0 +1,20 @@
+//! Names of drop reasons that tests count. They are part of the outside contract.
+
+/// A TCP segment of no session that is no SYN.
+pub(crate) const NOT_SYN: &str = "tcp_not_syn";
+/// A SYN-ACK that answers no SYN.
+pub(crate) const SYN_ACK_UNEXPECTED: &str = "tcp_syn_ack_unexpected";
+/// A RST of no session.
+pub(crate) const RST_WITHOUT_SESSION: &str = "tcp_rst_without_session";
+/// No rule lets it pass.
+pub(crate) const NO_RULE: &str = "no_rule";
+/// A rule says reject.
+pub(crate) const RULE_REJECT: &str = "rule_reject";
+/// Its session ended because nothing came for too long.
+pub(crate) const SESSION_EXPIRED: &str = "session_expired";
+/// An operator ended its session.
+pub(crate) const SESSION_CLEARED: &str = "session_cleared";
+/// An ICMP error about no living session.
+pub(crate) const ICMP_ERROR_UNRELATED: &str = "icmp_error_unrelated";
+/// The packet is longer than what was received of it.
+pub(crate) const TRUNCATED: &str = "truncated";

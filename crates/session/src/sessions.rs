@@ -1,0 +1,297 @@
+//! The sessions of one shard: the table with its timers.
+//!
+//! A session is found by its key while it lives. One whose timeout is over is not found any more, even
+//! if the timers have not come to it yet: [`Sessions::find`] says that it is stale, and the caller ends
+//! it. What may open a session, and what is told to whom at its end, is decided above.
+
+use crate::key::{HashSeed, Key, Side};
+use crate::lifetimes::Lifetimes;
+use crate::memory::Memory;
+use crate::table::{Cold, Entry, Full, Slot, Table};
+use crate::track::Track;
+use crate::wheel::Wheel;
+use crate::{Direction, Time};
+
+/// Sessions, their timers and their hash.
+#[derive(Debug)]
+pub struct Sessions<M: Memory> {
+    table: Table<M>,
+    wheel: Wheel<M>,
+    seed: HashSeed,
+    /// Changes whenever a session is opened or closed: what was found before may not be there any more.
+    epoch: u64,
+}
+
+/// What a look-up finds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// A living session.
+    Live(Slot),
+    /// A session whose timeout is over. It is to be ended.
+    Stale(Slot),
+    /// None.
+    Nothing,
+}
+
+/// What a new session starts with.
+#[derive(Clone, Copy, Debug)]
+pub struct Opening {
+    /// The side of the key that the first packet came from.
+    pub initiator: Side,
+    /// The state after the first packet.
+    pub track: Track,
+    /// Opaque: the rule that allowed it.
+    pub rule: u32,
+    /// The policy generation that allowed it.
+    pub generation: u16,
+    /// The row of timeouts that applies.
+    pub timeouts: u16,
+    /// The port by which the initiator's packets come.
+    pub in_port: u8,
+    /// Bits that only the caller gives a meaning.
+    pub marks: u8,
+}
+
+/// All that is known of a session, copied out: for listings, logs and tombstones.
+#[derive(Clone, Copy, Debug)]
+pub struct Summary {
+    /// Its entry's index.
+    pub slot: Slot,
+    /// Its key.
+    pub key: Key,
+    /// The side that opened it.
+    pub initiator: Side,
+    /// Its state.
+    pub track: Track,
+    /// When it was opened.
+    pub created: Time,
+    /// When its last packet was seen.
+    pub last_seen: Time,
+    /// Its timeout now, in milliseconds.
+    pub timeout_millis: u32,
+    /// Packets in original and reply direction.
+    pub packets: [u64; 2],
+    /// Octets of network-layer datagrams in original and reply direction.
+    pub bytes: [u64; 2],
+    /// The rule.
+    pub rule: u32,
+    /// The policy generation that last judged it.
+    pub generation: u16,
+    /// The port by which the initiator's packets come.
+    pub in_port: u8,
+    /// The caller's bits.
+    pub marks: u8,
+}
+
+/// Low 32 bits of a time's milliseconds: what an entry keeps.
+#[inline]
+#[expect(clippy::cast_possible_truncation, reason = "differences are taken modulo 2^32")]
+const fn stamp(now: Time) -> u32 {
+    now.as_millis() as u32
+}
+
+impl<M: Memory> Sessions<M> {
+    /// Room for `capacity` sessions, taken from `memory` once and for all. `seed` is the secret of the
+    /// table's hash.
+    ///
+    /// # Errors
+    /// If `memory` has not enough.
+    pub fn new(capacity: u32, seed: u64, memory: &mut M) -> Result<Self, M::Error> {
+        Ok(Self {
+            table: Table::new(capacity, memory)?,
+            wheel: Wheel::new(memory)?,
+            seed: HashSeed::new(seed),
+            epoch: 0,
+        })
+    }
+
+    /// How many sessions there can be.
+    pub fn capacity(&self) -> u32 {
+        self.table.capacity()
+    }
+
+    /// How many there are, stale ones that no timer has come to yet included.
+    #[inline]
+    pub fn len(&self) -> u32 {
+        self.table.used()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// One past the highest slot that was ever used.
+    pub fn end(&self) -> u32 {
+        self.table.end()
+    }
+
+    /// Changes whenever a session is opened or closed.
+    #[inline]
+    pub fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    /// The table's hash of a key.
+    #[inline]
+    pub fn hash(&self, key: &Key) -> u64 {
+        key.hash(&self.seed)
+    }
+
+    /// Fetches the cache lines of a hash's buckets ahead.
+    #[inline]
+    pub fn prefetch(&self, hash: u64) {
+        self.table.prefetch(hash);
+    }
+
+    /// Fetches the entry that a hash probably has ahead. The buckets should be there by now.
+    #[inline]
+    pub fn prefetch_entry(&self, hash: u64) {
+        self.table.prefetch_entry(hash);
+    }
+
+    /// Looks a session up.
+    #[inline]
+    pub fn find(&self, key: &Key, hash: u64, now: Time, lifetimes: &Lifetimes) -> Found {
+        match self.table.find(key, hash) {
+            None => Found::Nothing,
+            Some(slot) if self.is_stale(slot, now, lifetimes) => Found::Stale(slot),
+            Some(slot) => Found::Live(slot),
+        }
+    }
+
+    /// Milliseconds since the session's last packet.
+    #[inline]
+    fn idle_millis(&self, slot: Slot, now: Time) -> u32 {
+        stamp(now).wrapping_sub(self.table.entry(slot).last_seen)
+    }
+
+    #[inline]
+    fn timeout_millis(&self, slot: Slot, lifetimes: &Lifetimes) -> u32 {
+        let entry = self.table.entry(slot);
+        lifetimes.millis(entry.timeouts, entry.track.timeout_class())
+    }
+
+    /// Whether the session's timeout is over.
+    #[inline]
+    pub fn is_stale(&self, slot: Slot, now: Time, lifetimes: &Lifetimes) -> bool {
+        self.idle_millis(slot, now) >= self.timeout_millis(slot, lifetimes)
+    }
+
+    /// The session in a slot.
+    #[inline]
+    pub fn entry(&self, slot: Slot) -> &Entry {
+        self.table.entry(slot)
+    }
+
+    /// The session in a slot, to be changed. After a change of its track, call [`Self::rearm`].
+    #[inline]
+    pub fn entry_mut(&mut self, slot: Slot) -> &mut Entry {
+        self.table.entry_mut(slot)
+    }
+
+    /// The slot of an index, if a session is in it.
+    pub fn slot(&self, index: u32) -> Option<Slot> {
+        self.table.slot(index)
+    }
+
+    /// Opens a session under a key that has none.
+    ///
+    /// # Errors
+    /// [`Full`] if there is no room.
+    pub fn open(
+        &mut self,
+        key: &Key,
+        hash: u64,
+        opening: Opening,
+        now: Time,
+        lifetimes: &Lifetimes,
+    ) -> Result<Slot, Full> {
+        let slot = self.table.insert(key, hash, opening.initiator)?;
+        let Opening { initiator: _, track, rule, generation, timeouts, in_port, marks } = opening;
+        let entry = self.table.entry_mut(slot);
+        entry.track = track;
+        entry.rule = rule;
+        entry.generation = generation;
+        entry.timeouts = timeouts;
+        entry.in_port = in_port;
+        entry.marks = marks;
+        entry.last_seen = stamp(now);
+        self.table.cold_mut(slot).created.set(now.as_millis());
+        let timeout = self.timeout_millis(slot, lifetimes);
+        self.wheel.link(&mut self.table, slot, now.as_millis() + u64::from(timeout));
+        self.epoch += 1;
+        Ok(slot)
+    }
+
+    /// Notes a packet in a session: how many frames it came in, and their octets.
+    #[inline]
+    pub fn count(&mut self, slot: Slot, direction: Direction, frames: u32, octets: u32, now: Time) {
+        self.table.entry_mut(slot).last_seen = stamp(now);
+        let cold = self.table.cold_mut(slot);
+        cold.packets[direction.index()].add(u64::from(frames));
+        cold.bytes[direction.index()].add(u64::from(octets));
+    }
+
+    /// Puts the session's timer where its state wants it. Needed only when its timeout became shorter: a
+    /// longer one is found out when the timer comes.
+    pub fn rearm(&mut self, slot: Slot, now: Time, lifetimes: &Lifetimes) {
+        let left = self.timeout_millis(slot, lifetimes).saturating_sub(self.idle_millis(slot, now));
+        self.wheel.unlink(&mut self.table, slot);
+        self.wheel.link(&mut self.table, slot, now.as_millis() + u64::from(left));
+    }
+
+    /// Ends a session.
+    pub fn close(&mut self, slot: Slot) {
+        self.wheel.unlink(&mut self.table, slot);
+        let hash = self.hash(&self.table.key(slot));
+        self.table.remove(slot, hash);
+        self.epoch += 1;
+    }
+
+    /// The next session whose timeout is over, if the timers come to one while they examine at most
+    /// `budget` entries, which is lessened by those examined. The caller ends it with [`Self::close`].
+    pub fn next_expired(
+        &mut self,
+        now: Time,
+        lifetimes: &Lifetimes,
+        budget: &mut u32,
+    ) -> Option<Slot> {
+        while *budget > 0 {
+            let slot = self.wheel.due(&mut self.table, now.as_millis())?;
+            *budget -= 1;
+            let left =
+                self.timeout_millis(slot, lifetimes).saturating_sub(self.idle_millis(slot, now));
+            self.wheel.link(&mut self.table, slot, now.as_millis() + u64::from(left));
+            if left == 0 {
+                return Some(slot);
+            }
+        }
+        None
+    }
+
+    /// All that is known of a session.
+    pub fn summary(&self, slot: Slot, now: Time, lifetimes: &Lifetimes) -> Summary {
+        let entry = self.table.entry(slot);
+        let Cold { previous: _, next: _, created, packets, bytes } = *self.table.cold(slot);
+        let idle = u64::from(self.idle_millis(slot, now));
+        Summary {
+            slot,
+            key: self.table.key(slot),
+            initiator: entry.initiator(),
+            track: entry.track,
+            created: Time::from_millis(created.get()),
+            last_seen: Time::from_millis(now.as_millis().saturating_sub(idle)),
+            timeout_millis: self.timeout_millis(slot, lifetimes),
+            packets: packets.map(crate::table::Count48::get),
+            bytes: bytes.map(crate::table::Count48::get),
+            rule: entry.rule,
+            generation: entry.generation,
+            in_port: entry.in_port,
+            marks: entry.marks,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

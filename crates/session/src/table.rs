@@ -1,0 +1,425 @@
+//! The session table: a fixed number of entries, found by a keyed hash in one or two cache lines.
+//!
+//! ```text
+//!   hash ──► bucket (64 octets)              entry (64 octets)             cold part
+//!            8 tags of 16 bits  ── tag hit ─► key, track, last seen         counters, creation, timer links
+//!            8 indices of 32 bits             IPv6: index of the addresses ─► wide part (32 octets)
+//! ```
+//!
+//! Each key has two buckets to choose from and goes to the one with more room; what finds both full
+//! goes to a small stash. Nothing is ever moved and nothing grows: an entry keeps its index for life.
+//! Timers are in [`crate::wheel`], what sessions mean is in [`crate::sessions`].
+
+use crate::key::{Addresses, Context, Endpoints, Key, Side};
+use crate::memory::Memory;
+use crate::track::Track;
+
+/// The index of an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Slot(pub(crate) u32);
+
+impl Slot {
+    /// The index as a number, below the table's capacity.
+    #[inline]
+    pub const fn index(self) -> u32 {
+        self.0
+    }
+}
+
+/// No entry: the end of a list.
+pub(crate) const NONE: u32 = u32::MAX;
+const WAYS: usize = 8;
+/// Share of a bucket's places that are used when the table holds its capacity. At 0.6 with two choices of
+/// eight places, some 6 of 10 million keys find both buckets full.
+const LOAD: f64 = 0.6;
+const STASH: usize = 64;
+
+/// Eight places of one cache line.
+#[derive(Clone, Copy, Debug, Default)]
+#[repr(C, align(64))]
+struct Bucket {
+    /// 0: the place is empty.
+    tags: [u16; WAYS],
+    slots: [u32; WAYS],
+}
+
+/// What every packet of a session touches.
+#[derive(Clone, Copy, Debug, Default)]
+#[repr(C, align(64))]
+pub struct Entry {
+    addresses: [u32; 2],
+    ports: [u16; 2],
+    context: Context,
+    /// Low 32 bits of the millisecond of the last packet.
+    pub(crate) last_seen: u32,
+    /// What the caller remembers of its decision: the rule.
+    pub rule: u32,
+    /// The policy generation that last judged the session, modulo 2¹⁶.
+    pub generation: u16,
+    /// Which set of timeouts applies.
+    pub timeouts: u16,
+    protocol: u8,
+    flags: u8,
+    /// The port that the initiator's packets come in by.
+    pub in_port: u8,
+    /// Bits that only the caller gives a meaning.
+    pub marks: u8,
+    /// How far the conversation has come.
+    pub track: Track,
+}
+
+const USED: u8 = 1;
+const WIDE: u8 = 2;
+const UPPER_INITIATES: u8 = 4;
+
+impl Entry {
+    /// The side of the key that opened the session.
+    #[inline]
+    pub const fn initiator(&self) -> Side {
+        Side(if self.flags & UPPER_INITIATES == 0 { 0 } else { 1 })
+    }
+
+    /// The wire domain and VLANs.
+    #[inline]
+    pub const fn context(&self) -> Context {
+        self.context
+    }
+
+    /// The IP protocol number.
+    #[inline]
+    pub const fn protocol(&self) -> u8 {
+        self.protocol
+    }
+}
+
+/// A count of 48 bits: 281 TB, or a billion years of milliseconds short of nine thousand.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Count48([u16; 3]);
+
+impl Count48 {
+    #[inline]
+    pub(crate) fn get(self) -> u64 {
+        u64::from(self.0[0]) | u64::from(self.0[1]) << 16 | u64::from(self.0[2]) << 32
+    }
+
+    #[inline]
+    #[expect(clippy::cast_possible_truncation, reason = "each part is masked by its shift")]
+    pub(crate) fn set(&mut self, value: u64) {
+        let value = value.min((1 << 48) - 1);
+        self.0 = [value as u16, (value >> 16) as u16, (value >> 32) as u16];
+    }
+
+    #[inline]
+    pub(crate) fn add(&mut self, more: u64) {
+        self.set(self.get() + more);
+    }
+}
+
+/// What is read only when a session is listed, logged, re-armed or ended, and counted once a packet.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub(crate) struct Cold {
+    /// Neighbours in the timer wheel's list; the first of a list holds its wheel place in `previous`.
+    pub(crate) previous: u32,
+    /// Next in the timer wheel's list, or in the list of free entries.
+    pub(crate) next: u32,
+    /// Millisecond of creation.
+    pub(crate) created: Count48,
+    pub(crate) packets: [Count48; 2],
+    pub(crate) bytes: [Count48; 2],
+}
+
+impl Default for Cold {
+    fn default() -> Self {
+        Self {
+            previous: NONE,
+            next: NONE,
+            created: Count48::default(),
+            packets: [Count48::default(); 2],
+            bytes: [Count48::default(); 2],
+        }
+    }
+}
+
+/// Octets of memory that one session of rated capacity takes: entry, cold part, its share of the
+/// buckets, and for IPv6 the wide part.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct EntryCost {
+    /// An IPv4 session.
+    pub ipv4: f64,
+    /// An IPv6 session.
+    pub ipv6: f64,
+}
+
+impl EntryCost {
+    /// The cost by the sizes of this build.
+    pub fn new() -> Self {
+        let places = f64::from(u32::try_from(size_of::<Bucket>()).unwrap_or(0))
+            / (LOAD * f64::from(u32::try_from(WAYS).unwrap_or(1)));
+        let ipv4 =
+            f64::from(u32::try_from(size_of::<Entry>() + size_of::<Cold>()).unwrap_or(0)) + places;
+        Self { ipv4, ipv6: ipv4 + f64::from(u32::try_from(size_of::<[u128; 2]>()).unwrap_or(0)) }
+    }
+}
+
+impl Default for EntryCost {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// No place is left for a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Full;
+
+/// The table.
+pub(crate) struct Table<M: Memory> {
+    buckets: M::Slab<Bucket>,
+    entries: M::Slab<Entry>,
+    cold: M::Slab<Cold>,
+    wide: M::Slab<[u128; 2]>,
+    stash: Vec<(u64, u32)>,
+    free: u32,
+    /// Entries from here on have never been used.
+    fresh: u32,
+    used: u32,
+}
+
+impl<M: Memory> core::fmt::Debug for Table<M> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Table")
+            .field("capacity", &self.capacity())
+            .field("used", &self.used)
+            .finish_non_exhaustive()
+    }
+}
+
+fn index(number: u32) -> usize {
+    number as usize
+}
+
+/// The two buckets of a hash, by multiplication instead of division (Lemire 2019).
+#[inline]
+fn choices(hash: u64, buckets: usize) -> [usize; 2] {
+    let scale = |half: u64| usize::try_from((half * buckets as u64) >> 32).unwrap_or(0);
+    [scale(hash & 0xffff_ffff), scale(hash >> 32)]
+}
+
+#[inline]
+fn tag(hash: u64) -> u16 {
+    let [a, b, ..] = hash.to_le_bytes();
+    let [.., c, d, _, _] = hash.to_le_bytes();
+    (u16::from_le_bytes([a, b]) ^ u16::from_le_bytes([c, d])).max(1)
+}
+
+impl<M: Memory> Table<M> {
+    pub(crate) fn new(capacity: u32, memory: &mut M) -> Result<Self, M::Error> {
+        let capacity = index(capacity.clamp(1, (1 << 31) - 1));
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            clippy::cast_precision_loss,
+            reason = "a positive number of buckets; exactness does not matter"
+        )]
+        let buckets = (capacity as f64 / (WAYS as f64 * LOAD)).ceil() as usize;
+        Ok(Self {
+            buckets: memory.take(buckets.max(2))?,
+            entries: memory.take(capacity)?,
+            cold: memory.take(capacity)?,
+            wide: memory.take(capacity)?,
+            stash: Vec::with_capacity(STASH),
+            free: NONE,
+            fresh: 0,
+            used: 0,
+        })
+    }
+
+    pub(crate) fn capacity(&self) -> u32 {
+        u32::try_from(self.entries.len()).unwrap_or(NONE)
+    }
+
+    #[inline]
+    pub(crate) fn used(&self) -> u32 {
+        self.used
+    }
+
+    /// One past the highest entry that was ever used: where a walk over all sessions ends.
+    pub(crate) fn end(&self) -> u32 {
+        self.fresh
+    }
+
+    #[inline]
+    pub(crate) fn prefetch(&self, hash: u64) {
+        let [first, second] = choices(hash, self.buckets.len());
+        crate::prefetch::read(&self.buckets[first]);
+        crate::prefetch::read(&self.buckets[second]);
+    }
+
+    /// The first entry whose tag fits, fetched ahead; whether it is the one is not known yet.
+    #[inline]
+    pub(crate) fn prefetch_entry(&self, hash: u64) {
+        let tag = tag(hash);
+        for choice in choices(hash, self.buckets.len()) {
+            let bucket = &self.buckets[choice];
+            if let Some(way) = bucket.tags.iter().position(|&other| other == tag)
+                && let Some(entry) = self.entries.get(index(bucket.slots[way]))
+            {
+                crate::prefetch::read(entry);
+                return;
+            }
+        }
+    }
+
+    #[inline]
+    pub(crate) fn find(&self, key: &Key, hash: u64) -> Option<Slot> {
+        let tag = tag(hash);
+        for choice in choices(hash, self.buckets.len()) {
+            let bucket = &self.buckets[choice];
+            for way in 0..WAYS {
+                if bucket.tags[way] == tag {
+                    let slot = Slot(bucket.slots[way]);
+                    if self.holds(slot, key) {
+                        return Some(slot);
+                    }
+                }
+            }
+        }
+        if self.stash.is_empty() {
+            return None;
+        }
+        let stashed =
+            self.stash.iter().find(|&&(other, slot)| other == hash && self.holds(Slot(slot), key));
+        stashed.map(|&(_, slot)| Slot(slot))
+    }
+
+    #[inline]
+    fn holds(&self, slot: Slot, key: &Key) -> bool {
+        let entry = &self.entries[index(slot.0)];
+        let Endpoints { addresses, ports } = key.endpoints;
+        let same_addresses = match addresses {
+            Addresses::V4(pair) => entry.flags & (USED | WIDE) == USED && entry.addresses == pair,
+            Addresses::V6(pair) => {
+                entry.flags & (USED | WIDE) == USED | WIDE && self.wide[index(slot.0)] == pair
+            }
+        };
+        same_addresses
+            && entry.ports == ports
+            && entry.context == key.context
+            && entry.protocol == key.protocol
+    }
+
+    /// Takes an entry for a key that is not in the table.
+    pub(crate) fn insert(&mut self, key: &Key, hash: u64, initiator: Side) -> Result<Slot, Full> {
+        let room = |bucket: &Bucket| bucket.tags.iter().filter(|&&tag| tag == 0).count();
+        let [first, second] = choices(hash, self.buckets.len());
+        let choice =
+            if room(&self.buckets[second]) > room(&self.buckets[first]) { second } else { first };
+        let way = self.buckets[choice].tags.iter().position(|&tag| tag == 0);
+        if way.is_none() && self.stash.len() == STASH {
+            return Err(Full);
+        }
+        let slot = self.take_free().ok_or(Full)?;
+        match way {
+            Some(way) => {
+                let bucket = &mut self.buckets[choice];
+                bucket.tags[way] = tag(hash);
+                bucket.slots[way] = slot.0;
+            }
+            None => self.stash.push((hash, slot.0)),
+        }
+        let Endpoints { addresses, ports } = key.endpoints;
+        let mut entry = Entry {
+            ports,
+            context: key.context,
+            protocol: key.protocol,
+            flags: USED | if initiator.0 == 0 { 0 } else { UPPER_INITIATES },
+            ..Entry::default()
+        };
+        match addresses {
+            Addresses::V4(pair) => entry.addresses = pair,
+            Addresses::V6(pair) => {
+                entry.flags |= WIDE;
+                self.wide[index(slot.0)] = pair;
+            }
+        }
+        self.entries[index(slot.0)] = entry;
+        self.cold[index(slot.0)] = Cold::default();
+        self.used += 1;
+        Ok(slot)
+    }
+
+    fn take_free(&mut self) -> Option<Slot> {
+        if self.free != NONE {
+            let slot = self.free;
+            self.free = self.cold[index(slot)].next;
+            return Some(Slot(slot));
+        }
+        if self.fresh == self.capacity() {
+            return None;
+        }
+        self.fresh += 1;
+        Some(Slot(self.fresh - 1))
+    }
+
+    /// Gives an entry back. It must be in no timer list.
+    pub(crate) fn remove(&mut self, slot: Slot, hash: u64) {
+        let tag = tag(hash);
+        let place = choices(hash, self.buckets.len()).into_iter().find_map(|choice| {
+            let bucket = &self.buckets[choice];
+            (0..WAYS)
+                .find(|&way| bucket.tags[way] == tag && bucket.slots[way] == slot.0)
+                .map(|way| (choice, way))
+        });
+        match place {
+            Some((choice, way)) => self.buckets[choice].tags[way] = 0,
+            None => self.stash.retain(|&(_, stashed)| stashed != slot.0),
+        }
+        self.entries[index(slot.0)].flags = 0;
+        self.cold[index(slot.0)].next = self.free;
+        self.free = slot.0;
+        self.used -= 1;
+    }
+
+    pub(crate) fn key(&self, slot: Slot) -> Key {
+        let entry = &self.entries[index(slot.0)];
+        let addresses = if entry.flags & WIDE == 0 {
+            Addresses::V4(entry.addresses)
+        } else {
+            Addresses::V6(self.wide[index(slot.0)])
+        };
+        Key {
+            context: entry.context,
+            protocol: entry.protocol,
+            endpoints: Endpoints { addresses, ports: entry.ports },
+        }
+    }
+
+    /// The slot of an index, if there is a session in it.
+    pub(crate) fn slot(&self, number: u32) -> Option<Slot> {
+        (number < self.fresh && self.entries[index(number)].flags & USED != 0)
+            .then_some(Slot(number))
+    }
+
+    #[inline]
+    pub(crate) fn entry(&self, slot: Slot) -> &Entry {
+        &self.entries[index(slot.0)]
+    }
+
+    #[inline]
+    pub(crate) fn entry_mut(&mut self, slot: Slot) -> &mut Entry {
+        &mut self.entries[index(slot.0)]
+    }
+
+    #[inline]
+    pub(crate) fn cold(&self, slot: Slot) -> &Cold {
+        &self.cold[index(slot.0)]
+    }
+
+    #[inline]
+    pub(crate) fn cold_mut(&mut self, slot: Slot) -> &mut Cold {
+        &mut self.cold[index(slot.0)]
+    }
+}
+
+#[cfg(test)]
+mod tests;

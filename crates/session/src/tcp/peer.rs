@@ -1,0 +1,183 @@
+//! What one end of a connection has sent and offered, and the inequalities that bound its next segment.
+
+use core::cmp::max;
+
+use wire::{SeqNum, TcpSegment};
+
+use crate::track::Refusal;
+
+/// One end of a connection, as far as the segments that passed here tell.
+///
+/// A segment of a connection is valid if four inequalities hold (G. van Rooij, "Real Stateful TCP Packet
+/// Filtering in IP Filter", 2001). With *s* its sequence number, *n* the sequence space it takes, *a* its
+/// acknowledgement, and *a′* the later of *a* and the right edge of its SACK blocks (RFC 2018):
+///
+/// ```text
+/// I    s     ≤ receiver.edge                          if n = 0, else <
+/// II   s + n ≥ sender.end − receiver.max_window
+/// III  a′    ≤ receiver.end
+/// IV   a′    ≥ receiver.end − max(66000, sender.max_window)
+/// ```
+///
+/// - I asks only that the segment begins inside: senders do overshoot, and receivers trim (RFC 9293 §3.10.7.4).
+///   What lies beyond the edge is not counted as sent.
+/// - II lets through whatever may still be a retransmission: nobody has more than a window in flight.
+/// - IV: an acknowledgement lags behind by no more than what was in flight, a window of its own sender's. The
+///   paper's 66000 (MAXACKWINDOW) is a little more than the largest unscaled window and remains as the floor
+///   for small windows; to scale it, as some trackers do, would only let a forger guess more easily.
+/// - A peer that was not heard yet (only after a pick-up) sets no bound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Peer {
+    /// The end of the furthest segment it sent: SND.NXT.
+    pub(super) end: SeqNum,
+    /// The highest acknowledgement it sent: RCV.NXT. Before its first one, the other side's initial number.
+    pub(super) acked: SeqNum,
+    /// The highest right edge that it ever offered: acknowledgement plus window.
+    pub(super) edge: SeqNum,
+    /// The largest window that it ever offered, in octets; 0 if it was not heard.
+    pub(super) max_window: u32,
+    /// The shift count of its windows: 0 until both SYNs were seen to offer scaling (RFC 7323 §2.2).
+    pub(super) scale: u8,
+}
+
+/// MAXACKWINDOW of the paper, octets.
+pub(super) const MAX_ACK_WINDOW: u32 = 66_000;
+
+/// The scale assumed of a peer whose SYN was not seen: the largest there is (RFC 7323 §2.3), since too small
+/// a window would cut the connection.
+pub(super) const UNKNOWN_SCALE: u8 = 14;
+
+/// A peer in twelve octets: windows in units of its scale, rounded up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct PackedPeer {
+    end: SeqNum,
+    acked: SeqNum,
+    /// From `acked` to the right edge.
+    offered: u16,
+    max_window: u16,
+}
+
+impl PackedPeer {
+    #[inline]
+    pub(super) fn unpack(self, scale: u8) -> Peer {
+        let Self { end, acked, offered, max_window } = self;
+        Peer {
+            end,
+            acked,
+            edge: acked + (u32::from(offered) << scale),
+            max_window: u32::from(max_window) << scale,
+            scale,
+        }
+    }
+}
+
+/// The numbers that a segment is held against: `sallyctl explain` shows them, the fast path compares them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Bounds {
+    /// I: receiver.edge, and II: its lower bound. None if the receiver was not heard.
+    pub(super) data: Option<(SeqNum, SeqNum)>,
+    /// III and IV, upper and lower bound. None if the receiver was not heard.
+    pub(super) ack: Option<(SeqNum, SeqNum)>,
+}
+
+impl Bounds {
+    #[inline]
+    pub(super) fn between(sender: &Peer, receiver: &Peer) -> Self {
+        if !receiver.heard() {
+            return Self { data: None, ack: None };
+        }
+        let floor = max(MAX_ACK_WINDOW, sender.max_window);
+        Self {
+            data: Some((receiver.edge, sender.end - receiver.max_window)),
+            ack: Some((receiver.end, receiver.end - floor)),
+        }
+    }
+
+    /// Whether I to IV hold.
+    #[inline]
+    pub(super) fn check(&self, segment: &TcpSegment) -> Result<(), Refusal> {
+        if let Some((edge, lower)) = self.data {
+            // I
+            let above = if segment.sequence_length() == 0 {
+                segment.seq.after(edge)
+            } else {
+                !segment.seq.before(edge)
+            };
+            if above {
+                return Err(Refusal::TcpSeqAboveWindow);
+            }
+            // II
+            if segment.end().before(lower) {
+                return Err(Refusal::TcpSeqBelowWindow);
+            }
+        }
+        if let Some((upper, lower)) = self.ack {
+            let ack = furthest_ack(segment);
+            // III
+            if ack.after(upper) {
+                return Err(Refusal::TcpAckAboveSent);
+            }
+            // IV
+            if ack.before(lower) {
+                return Err(Refusal::TcpAckTooOld);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// *a′*.
+#[inline]
+pub(super) fn furthest_ack(segment: &TcpSegment) -> SeqNum {
+    segment.sack_right.map_or(segment.ack, |right| segment.ack.latest(right))
+}
+
+impl Peer {
+    /// Whether it has sent anything here.
+    #[inline]
+    pub(super) fn heard(&self) -> bool {
+        self.max_window != 0
+    }
+
+    /// The window that a segment of this peer offers, in octets. That of a SYN is never scaled (RFC 7323
+    /// §2.2), and a closed one still lets in a probe of one octet (RFC 9293 §3.8.6.1).
+    #[inline]
+    pub(super) fn window_of(&self, segment: &TcpSegment) -> u32 {
+        let scale = if segment.flags.syn() { 0 } else { self.scale };
+        max(u32::from(segment.window) << scale, 1)
+    }
+
+    /// Counts a segment with ACK that it sent to `receiver` and that passed the inequalities.
+    #[inline]
+    pub(super) fn sends(&mut self, receiver: &mut Self, segment: &TcpSegment) {
+        let window = self.window_of(segment);
+        let mut end = segment.end();
+        if receiver.heard() {
+            if end.after(receiver.edge) {
+                end = receiver.edge;
+            }
+        } else {
+            // What the silent side has sent is known by what is acknowledged.
+            receiver.end = receiver.end.latest(furthest_ack(segment));
+        }
+        self.end = self.end.latest(end);
+        self.acked = self.acked.latest(segment.ack);
+        self.edge = self.edge.latest(segment.ack + window);
+        self.max_window = max(self.max_window, window);
+    }
+
+    #[inline]
+    pub(super) fn pack(&self) -> PackedPeer {
+        let Self { end, acked, edge, max_window, scale } = *self;
+        let units = |octets: u32| {
+            let unit = 1_u32 << scale;
+            u16::try_from((octets + (unit - 1)) >> scale).unwrap_or(u16::MAX)
+        };
+        PackedPeer {
+            end,
+            acked,
+            offered: if edge.before(acked) { 0 } else { units(edge.since(acked)) },
+            max_window: units(max_window),
+        }
+    }
+}

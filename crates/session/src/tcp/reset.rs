@@ -1,0 +1,75 @@
+//! Resets, and what passes after one.
+
+use wire::TcpSegment;
+
+use super::peer::Bounds;
+use super::{SegmentKind, TcpState, TcpTrack};
+use crate::Direction;
+use crate::track::{Judgement, Refusal};
+
+/// How well a RST's sequence number fits (RFC 5961 §3.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fit {
+    /// The receiver's last acknowledgement, which is RCV.NXT if nothing was lost behind this point; or the
+    /// end of what the sender sent, which is RCV.NXT once all has arrived.
+    Exact,
+    /// In the receiver's window: the receiver answers with a challenge.
+    InWindow,
+    /// Neither.
+    Outside,
+}
+
+impl TcpTrack {
+    /// A RST once both SYNs, or a segment in the middle, were seen.
+    pub(super) fn reset(
+        &mut self,
+        direction: Direction,
+        rst: &TcpSegment,
+    ) -> Result<Judgement, Refusal> {
+        // (6) The responder refuses the new SYN, so it knows no old connection either.
+        if self.answers_aside(direction, rst) {
+            self.state = TcpState::Closed;
+            return Ok(Judgement::Pass);
+        }
+        match self.fit(direction, rst) {
+            Fit::Exact => self.state = TcpState::Closed,
+            Fit::InWindow => self.marks.set_unverified_rst(direction),
+            Fit::Outside => return Err(Refusal::TcpRstInvalid),
+        }
+        Ok(Judgement::Pass)
+    }
+
+    /// After a RST: if its receiver did not take it for exact, it challenges, and the other side answers
+    /// with another RST. Whatever else comes has nobody to go to.
+    pub(super) fn in_closed(
+        &self,
+        direction: Direction,
+        kind: SegmentKind,
+        segment: &TcpSegment,
+    ) -> Result<Judgement, Refusal> {
+        let (sender, receiver) = self.unpack(direction);
+        match kind {
+            SegmentKind::Syn => Ok(Judgement::Reopen),
+            SegmentKind::Rst => match self.fit(direction, segment) {
+                Fit::Exact | Fit::InWindow => Ok(Judgement::Pass),
+                Fit::Outside => Err(Refusal::TcpRstInvalid),
+            },
+            SegmentKind::Ack if segment.payload == 0 && sender.heard() && receiver.heard() => {
+                Bounds::between(&sender, &receiver).check(segment)?;
+                Ok(Judgement::Pass)
+            }
+            SegmentKind::Ack | SegmentKind::Fin | SegmentKind::SynAck => Err(Refusal::TcpClosed),
+        }
+    }
+
+    fn fit(&self, direction: Direction, rst: &TcpSegment) -> Fit {
+        let (sender, receiver) = self.unpack(direction);
+        if rst.seq == receiver.acked || rst.seq == sender.end {
+            Fit::Exact
+        } else if !rst.seq.before(receiver.acked) && rst.seq.before(receiver.edge) {
+            Fit::InWindow
+        } else {
+            Fit::Outside
+        }
+    }
+}

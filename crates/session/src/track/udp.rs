@@ -1,0 +1,86 @@
+//! UDP conversations.
+//!
+//! A conversation is *first* after one datagram, *one_way* while only the initiator sends, and a *stream*
+//! once the responder has sent too. Where the service ends with its answer (DNS, NTP), queries are counted
+//! and the conversation is *answered* when as many answers have come: then it lives only seconds longer. A
+//! query sent twice and answered once leaves one outstanding, and the longer timeout in force: that costs
+//! memory, not an answer.
+
+use crate::track::{EvictionClass, Judgement};
+use crate::{Direction, TimeoutClass};
+
+wire::named! {
+    /// How far a UDP conversation has come.
+    pub enum UdpState {
+        /// One datagram was seen.
+        First = "first",
+        /// Several datagrams, all from the initiator.
+        OneWay = "one_way",
+        /// Datagrams both ways.
+        Stream = "stream",
+        /// Every query of a query-and-answer service has its answer.
+        Answered = "answered",
+    }
+}
+
+/// A UDP conversation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UdpTrack {
+    state: UdpState,
+    /// Whether the service ends with its answer.
+    ends_with_answer: bool,
+    /// Queries without an answer yet; it stays at the largest count once there.
+    outstanding: u8,
+}
+
+impl UdpTrack {
+    pub(super) fn open(ends_with_answer: bool) -> Self {
+        Self { state: UdpState::First, ends_with_answer, outstanding: 1 }
+    }
+
+    /// How far it has come.
+    pub fn state(&self) -> UdpState {
+        self.state
+    }
+
+    #[inline]
+    pub(super) fn judge(&mut self, direction: Direction) -> Judgement {
+        let Self { state, ends_with_answer, outstanding } = *self;
+        match direction {
+            Direction::Original => {
+                self.outstanding = outstanding.saturating_add(1);
+                self.state = match state {
+                    UdpState::First | UdpState::OneWay => UdpState::OneWay,
+                    UdpState::Stream | UdpState::Answered => UdpState::Stream,
+                };
+            }
+            Direction::Reply => {
+                // A count that has overflowed is no count: such a conversation is a stream for good.
+                if outstanding < u8::MAX {
+                    self.outstanding = outstanding.saturating_sub(1);
+                }
+                let answered = ends_with_answer && self.outstanding == 0;
+                self.state = if answered { UdpState::Answered } else { UdpState::Stream };
+            }
+        }
+        Judgement::Pass
+    }
+
+    #[inline]
+    pub(super) fn timeout_class(&self) -> TimeoutClass {
+        match self.state {
+            UdpState::First => TimeoutClass::UdpFirst,
+            UdpState::OneWay => TimeoutClass::UdpOneWay,
+            UdpState::Stream => TimeoutClass::UdpStream,
+            UdpState::Answered => TimeoutClass::UdpAnswered,
+        }
+    }
+
+    pub(super) fn eviction_class(&self) -> EvictionClass {
+        match self.state {
+            UdpState::First | UdpState::OneWay => EvictionClass::OneWay,
+            UdpState::Stream => EvictionClass::Never,
+            UdpState::Answered => EvictionClass::Closed,
+        }
+    }
+}

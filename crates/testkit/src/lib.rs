@@ -1,0 +1,12 @@
+//! What tests of Sallyport are written with, and nothing that the product itself uses.
+//!
+//! - [`packet`]: frames written byte by byte from plain descriptions. It shares no code with the
+//!   product's own parser, so that a mistake in one is not repeated in the other.
+//! - [`conversation`]: TCP and UDP peers on virtual time, for engines that take time as an argument.
+//! - [`netns`]: real hosts in network namespaces, a guard around the daemon, raw sockets.
+//!
+//! A failed precondition panics with what was asked for: everything here runs inside a test.
+#![forbid(unsafe_code)]
+
+pub mod netns;
+pub mod packet;

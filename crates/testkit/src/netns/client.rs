@@ -1,0 +1,97 @@
+//! Clients on a host: curl, ping, dig, UDP.
+
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::time::Duration;
+
+use super::host::{Done, Host};
+
+/// What curl got.
+#[derive(Debug, Clone)]
+pub struct Fetched {
+    /// curl's exit status: 0, 7 (refused), 28 (timed out).
+    pub exit: Option<i32>,
+    /// HTTP status, 0 if there was no answer.
+    pub status: u16,
+    /// Body.
+    pub body: String,
+    /// Seconds it took in all.
+    pub seconds: f64,
+}
+
+/// What ping got.
+#[derive(Debug, Clone)]
+pub struct Pinged {
+    /// Requests sent.
+    pub sent: u32,
+    /// Replies received.
+    pub received: u32,
+    /// ping's own output.
+    pub text: String,
+}
+
+/// How curl reports after the body.
+const REPORT: &str = "\n%{http_code} %{time_total}";
+
+impl Host {
+    /// Fetches an URL by curl, at most for `limit`.
+    #[must_use]
+    pub fn fetch(&self, url: &str, limit: Duration) -> Fetched {
+        let seconds = limit.as_secs_f64().to_string();
+        let done = self.run(&["curl", "-sS", "--noproxy", "*", "-m", &seconds, "-w", REPORT, url]);
+        let (body, report) = done.stdout.rsplit_once('\n').unwrap_or(("", ""));
+        let (status, seconds) = report.split_once(' ').unwrap_or(("0", "0"));
+        Fetched {
+            exit: done.status,
+            status: status.parse().unwrap_or(0),
+            body: body.to_owned(),
+            seconds: seconds.parse().unwrap_or(0.0),
+        }
+    }
+
+    /// Sends `count` echo requests, five a second, each waited for one second.
+    #[must_use]
+    pub fn ping(&self, target: IpAddr, count: u32) -> Pinged {
+        let done = self.run(&[
+            "ping",
+            "-n",
+            "-i",
+            "0.2",
+            "-W",
+            "1",
+            "-c",
+            &count.to_string(),
+            &target.to_string(),
+        ]);
+        // "3 packets transmitted, 3 received, …"
+        let number = |word: &str| {
+            let before = done.stdout.split(word).next().filter(|_| done.stdout.contains(word));
+            before
+                .and_then(|text| text.split_whitespace().next_back()?.parse().ok())
+                .unwrap_or_else(|| unreachable!("ping says nothing of {word:?}: {done:#?}"))
+        };
+        Pinged {
+            sent: number(" packets transmitted"),
+            received: number(" received"),
+            text: done.stdout.clone(),
+        }
+    }
+
+    /// Asks a name server for a name's address, once, at most for two seconds.
+    #[must_use]
+    pub fn dig(&self, server: IpAddr, name: &str, kind: &str) -> Done {
+        let at = format!("@{server}");
+        self.run(&["dig", &at, name, kind, "+short", "+tries=1", "+time=2", "+nocookie"])
+    }
+
+    /// A UDP socket of this host, connected to `peer`.
+    #[must_use]
+    pub fn udp(&self, from: SocketAddr, peer: SocketAddr, patience: Duration) -> UdpSocket {
+        let socket = self
+            .inside(|| {
+                UdpSocket::bind(from).and_then(|socket| socket.connect(peer).map(|()| socket))
+            })
+            .unwrap_or_else(|error| unreachable!("{from} to {peer}: {error}"));
+        socket.set_read_timeout(Some(patience)).expect("a timeout above zero");
+        socket
+    }
+}

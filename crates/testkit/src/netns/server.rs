@@ -1,0 +1,118 @@
+//! Servers on a host: HTTP, DNS, UDP echo.
+
+use std::fs;
+use std::net::{IpAddr, SocketAddr, TcpStream, UdpSocket};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use super::host::{Host, Process};
+use super::wait::until;
+
+/// How long a server may take to listen.
+const START: Duration = Duration::from_secs(15);
+
+impl Host {
+    /// Serves `page` as `/index.html` over HTTP on one address, by Python's own server. `folder`
+    /// holds the page and the server's log.
+    #[must_use]
+    pub fn serve_http(&self, address: SocketAddr, folder: &Path, page: &str) -> Process {
+        let root = folder.join(format!("www-{}", address.port()));
+        fs::create_dir_all(&root).expect("a scratch folder can be written");
+        fs::write(root.join("index.html"), page).expect("a scratch folder can be written");
+        let server = self.spawn(
+            &[
+                "python3",
+                "-m",
+                "http.server",
+                "--bind",
+                &address.ip().to_string(),
+                "--directory",
+                &root.to_string_lossy(),
+                &address.port().to_string(),
+            ],
+            &folder.join(format!("http-{}.log", address.port())),
+        );
+        until(&format!("a web server listens on {address}"), START, || self.reaches(address));
+        server
+    }
+
+    /// Answers DNS for `name` with `answer`, by dnsmasq without any other configuration.
+    #[must_use]
+    pub fn serve_dns(&self, listen: IpAddr, name: &str, answer: IpAddr, log: &Path) -> Process {
+        let server = self.spawn(
+            &[
+                "dnsmasq".to_owned(),
+                "--keep-in-foreground".to_owned(),
+                "--conf-file=/dev/null".to_owned(),
+                "--no-resolv".to_owned(),
+                "--no-hosts".to_owned(),
+                "--bind-interfaces".to_owned(),
+                "--pid-file=".to_owned(),
+                "--user=root".to_owned(),
+                "--log-facility=-".to_owned(),
+                format!("--listen-address={listen}"),
+                format!("--address=/{name}/{answer}"),
+            ],
+            log,
+        );
+        until(&format!("dnsmasq listens on {listen}"), START, || {
+            self.reaches(SocketAddr::new(listen, 53))
+        });
+        server
+    }
+
+    /// Echoes UDP datagrams.
+    #[must_use]
+    pub fn serve_udp_echo(&self, address: SocketAddr) -> UdpEcho {
+        let socket = self
+            .inside(|| UdpSocket::bind(address))
+            .unwrap_or_else(|error| unreachable!("bind {address}: {error}"));
+        socket.set_read_timeout(Some(Duration::from_millis(100))).expect("a timeout above zero");
+        let stop = Arc::new(AtomicBool::new(false));
+        let seen = Arc::clone(&stop);
+        let thread = thread::spawn(move || {
+            let mut buffer = [0; 2048];
+            while !seen.load(Ordering::Relaxed) {
+                if let Ok((length, peer)) = socket.recv_from(&mut buffer) {
+                    // A peer that has gone answers by ICMP; the next one is not concerned.
+                    drop(socket.send_to(&buffer[..length], peer));
+                }
+            }
+        });
+        UdpEcho { stop, thread: Some(thread) }
+    }
+
+    /// Whether a TCP connection from this host to `address` opens at once.
+    #[must_use]
+    pub fn reaches(&self, address: SocketAddr) -> bool {
+        self.connect(address, Duration::from_millis(500)).is_ok()
+    }
+
+    /// Opens a TCP connection from this host.
+    ///
+    /// # Errors
+    /// Those of the connection: refused, timed out.
+    pub fn connect(&self, address: SocketAddr, limit: Duration) -> std::io::Result<TcpStream> {
+        self.inside(|| TcpStream::connect_timeout(&address, limit))
+    }
+}
+
+/// A UDP echo server, stopped when dropped.
+#[derive(Debug)]
+pub struct UdpEcho {
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Drop for UdpEcho {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            // Its panic was printed when it happened.
+            drop(thread.join());
+        }
+    }
+}

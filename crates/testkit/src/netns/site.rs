@@ -1,0 +1,299 @@
+//! Two hosts joined through a running daemon: what end-to-end tests and the demo start from.
+
+use std::fs;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+
+use super::answers::{Ctl, Metrics};
+use super::daemon::{Binaries, Daemon, StartError};
+use super::host::{Host, interface_name};
+
+/// The inside host.
+pub const INSIDE_V4: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 10);
+/// The outside host.
+pub const OUTSIDE_V4: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 80);
+/// The inside host.
+pub const INSIDE_V6: Ipv6Addr = Ipv6Addr::new(0xfd77, 0, 0, 0, 0, 0, 0, 0x10);
+/// The outside host.
+pub const OUTSIDE_V6: Ipv6Addr = Ipv6Addr::new(0xfd77, 0, 0, 0, 0, 0, 0, 0x80);
+/// Addresses of the inside host, with the prefix of the one link both are on.
+pub const INSIDE_PREFIX_V4: &str = "10.77.0.10/24";
+/// Likewise of the outside host.
+pub const OUTSIDE_PREFIX_V4: &str = "10.77.0.80/24";
+
+const PREFIXES: [(&str, &str); 2] =
+    [(INSIDE_PREFIX_V4, "fd77::10/64"), (OUTSIDE_PREFIX_V4, "fd77::80/64")];
+
+/// What differs from the usual configuration. Each text is lines of TOML for its table.
+#[derive(Debug, Clone, Copy)]
+pub struct Settings<'a> {
+    /// `[system]`, beside cores, memory, socket and state.
+    pub system: &'a str,
+    /// The whole `[metrics]` table's lines beside `listen`.
+    pub metrics: &'a str,
+    /// `[sessions]`.
+    pub sessions: &'a str,
+    /// `[timeouts]`.
+    pub timeouts: &'a str,
+    /// The inside port, beside name, device, zone.
+    pub lan: &'a str,
+    /// The outside port, likewise.
+    pub wan: &'a str,
+    /// `[[rule]]`s and anything that follows them.
+    pub rules: &'a str,
+}
+
+impl Settings<'static> {
+    /// Inside may start web, DNS, NTP and ping; nothing else passes.
+    pub const USUAL: Self = Self {
+        system: "",
+        metrics: "",
+        sessions: "max = 10_000",
+        timeouts: "",
+        lan: "",
+        wan: "",
+        rules: r#"
+[[rule]]
+name = "inside-out"
+from = ["inside"]
+to = ["outside"]
+service = ["http", "dns", "ntp", "ping", "udp/5000-5010", "tcp/8080"]
+action = "allow"
+log = "both"
+"#,
+    };
+}
+
+/// Where the daemon runs, and with it the sockets that it listens on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Where {
+    /// In a namespace of its own: nothing of this machine is touched.
+    Apart,
+    /// In the namespace of this process: for people who want to look at it.
+    Here,
+}
+
+/// A scratch folder that goes when it is dropped. Its path is short, as those of sockets must be.
+#[must_use]
+pub fn scratch() -> TempDir {
+    tempfile::Builder::new().prefix("sallyport-").tempdir().expect("a scratch folder")
+}
+
+/// Two hosts, `inside` and `outside`, each with an interface `eth0` that is a port of the daemon.
+#[derive(Debug)]
+pub struct Site {
+    // In the order of their end: the daemon first, then what it stands on.
+    /// The firewall.
+    pub daemon: Daemon,
+    /// The protected host.
+    pub inside: Host,
+    /// The rest of the world.
+    pub outside: Host,
+    /// The namespace that the daemon runs in, if it has one.
+    pub apart: Option<Host>,
+    folder: TempDir,
+    interfaces: [String; 2],
+    metrics: SocketAddr,
+    binaries: Binaries,
+}
+
+impl Site {
+    /// Starts it all. Panics with the daemon's log if it does not start.
+    #[must_use]
+    pub fn start(binaries: &Binaries, settings: &Settings<'_>) -> Self {
+        Self::try_start(binaries, settings, Where::Apart)
+            .unwrap_or_else(|error| unreachable!("{error}"))
+    }
+
+    /// Starts it all.
+    ///
+    /// # Errors
+    /// If the daemon does not start.
+    pub fn try_start(
+        binaries: &Binaries,
+        settings: &Settings<'_>,
+        place: Where,
+    ) -> Result<Self, StartError> {
+        let folder = scratch();
+        let (apart, interfaces) = match place {
+            Where::Apart => (Some(Host::new("box")), ["lan".to_owned(), "wan".to_owned()]),
+            Where::Here => (None, [interface_name("l"), interface_name("w")]),
+        };
+        let metrics = SocketAddr::from((Ipv4Addr::LOCALHOST, metrics_port(place)));
+        let (inside, outside) = (Host::new("inside"), Host::new("outside"));
+        let config = folder.path().join("sallyport.toml");
+        fs::write(&config, config_text(settings, folder.path(), &interfaces, metrics))
+            .expect("a scratch folder can be written");
+        let daemon = Daemon::start(&binaries.sallyportd, apart.as_ref(), &config, folder.path())?;
+        let site = Self {
+            daemon,
+            inside,
+            outside,
+            apart,
+            folder,
+            interfaces,
+            metrics,
+            binaries: binaries.clone(),
+        };
+        site.connect_hosts();
+        Ok(site)
+    }
+
+    /// Moves the daemon's two interfaces into the hosts and gives them addresses.
+    fn connect_hosts(&self) {
+        let hosts = [&self.inside, &self.outside];
+        for ((host, interface), (v4, v6)) in hosts.into_iter().zip(&self.interfaces).zip(PREFIXES) {
+            host.take_interface(self.apart.as_ref(), interface, "eth0");
+            host.address("eth0", v4);
+            host.address("eth0", v6);
+        }
+    }
+
+    /// Starts the daemon again after it has ended, and joins the hosts to it anew.
+    ///
+    /// # Errors
+    /// If the daemon does not start.
+    pub fn start_again(&mut self) -> Result<(), StartError> {
+        self.daemon = Daemon::start(
+            &self.binaries.sallyportd,
+            self.apart.as_ref(),
+            &self.config(),
+            self.folder.path(),
+        )?;
+        self.connect_hosts();
+        Ok(())
+    }
+
+    /// The configuration file.
+    #[must_use]
+    pub fn config(&self) -> PathBuf {
+        self.folder.path().join("sallyport.toml")
+    }
+
+    /// Writes a new configuration file; the daemon does not know it yet.
+    pub fn rewrite(&self, settings: &Settings<'_>) {
+        let text = config_text(settings, self.folder.path(), &self.interfaces, self.metrics);
+        fs::write(self.config(), text).expect("a scratch folder can be written");
+    }
+
+    /// Scratch space that goes with the site.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The daemon's API socket.
+    #[must_use]
+    pub fn socket(&self) -> PathBuf {
+        socket_in(self.folder.path())
+    }
+
+    /// The command line, talking to the daemon.
+    #[must_use]
+    pub fn ctl(&self) -> Ctl {
+        Ctl::new(&self.binaries.sallyctl, &self.socket())
+    }
+
+    /// Where `/metrics` is served, in the daemon's namespace.
+    #[must_use]
+    pub fn metrics_address(&self) -> SocketAddr {
+        self.metrics
+    }
+
+    /// The metrics as they are at this moment.
+    #[must_use]
+    pub fn metrics(&self) -> Metrics {
+        let address = self.metrics;
+        match &self.apart {
+            Some(host) => host.inside(|| Metrics::fetch(address)),
+            None => Metrics::fetch(address),
+        }
+        .unwrap_or_else(|error| unreachable!("metrics at {address}: {error}"))
+    }
+
+    /// The outside host's web address of a family.
+    #[must_use]
+    pub fn outside_address(&self, v6: bool, port: u16) -> SocketAddr {
+        let address = if v6 { IpAddr::V6(OUTSIDE_V6) } else { IpAddr::V4(OUTSIDE_V4) };
+        SocketAddr::new(address, port)
+    }
+}
+
+/// The usual port, or any free one where the usual one is taken.
+fn metrics_port(place: Where) -> u16 {
+    let usual = 9105;
+    let free = |port| {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).ok()?;
+        Some(listener.local_addr().ok()?.port())
+    };
+    match place {
+        Where::Apart => usual,
+        Where::Here => free(usual).or_else(|| free(0)).expect("a free port"),
+    }
+}
+
+fn socket_in(folder: &Path) -> PathBuf {
+    folder.join("api.sock")
+}
+
+/// The configuration file of a site: its sockets and state lie in `folder`, its ports are tap
+/// devices of these names.
+#[must_use]
+pub fn config_text(
+    settings: &Settings<'_>,
+    folder: &Path,
+    interfaces: &[String; 2],
+    metrics_listen: SocketAddr,
+) -> String {
+    let Settings { system, metrics, sessions, timeouts, lan, wan, rules } = settings;
+    let (socket, state) = (socket_in(folder), folder.join("state"));
+    let [lan_interface, wan_interface] = interfaces;
+    // The kernel's end of a tap device is the host's own network card here: that is its purpose,
+    // and no way around the firewall.
+    format!(
+        r#"version = 1
+
+[system]
+control_core = 0
+worker_cores = [1]
+hugepages = false
+memory = "256MiB"
+polling = "adaptive"
+socket = "{socket}"
+state_dir = "{state}"
+{system}
+
+[metrics]
+listen = "{metrics_listen}"
+{metrics}
+
+[sessions]
+{sessions}
+
+[timeouts]
+{timeouts}
+
+[[port]]
+name = "lan0"
+device = "net_tap,iface={lan_interface}"
+zone = "inside"
+allow_kernel_path = true
+{lan}
+
+[[port]]
+name = "wan0"
+device = "net_tap,iface={wan_interface}"
+zone = "outside"
+allow_kernel_path = true
+{wan}
+
+[[wire]]
+ports = ["lan0", "wan0"]
+{rules}
+"#,
+        socket = socket.display(),
+        state = state.display(),
+    )
+}

@@ -1,0 +1,53 @@
+//! Developers' commands: `cargo xtask test`, `demo`, `image`.
+//!
+//! What is not here: anything that the product does itself, and the tests, which live beside the
+//! code they test.
+#![forbid(unsafe_code)]
+#![expect(clippy::print_stdout, reason = "a developers' command talks to a person")]
+
+mod arrows;
+mod demo;
+mod image;
+mod layout;
+mod nextest;
+mod step;
+mod test;
+
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+
+const USAGE: &str = "\
+cargo xtask <command>
+
+  test            everything that must hold: format, lints, crate arrows, unit tests,
+                  end-to-end tests in network namespaces (as root), docs
+  demo [--keep]   two hosts joined through the firewall, shown with evidence;
+                  --keep leaves the box running to play with, until Ctrl-C
+  image           build the container image and run it, with buildah and podman
+";
+
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    match dispatch(&words.iter().map(String::as_str).collect::<Vec<_>>()) {
+        Ok(code) => code,
+        Err(error) => {
+            println!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(words: &[&str]) -> Result<ExitCode> {
+    match words {
+        ["test"] => test::run(),
+        ["demo"] => demo::run(false),
+        ["demo", "--keep"] => demo::run(true),
+        ["image"] => image::run(),
+        [] | ["help" | "--help" | "-h"] => {
+            println!("{USAGE}");
+            Ok(ExitCode::SUCCESS)
+        }
+        other => bail!("unknown command: {}\n\n{USAGE}", other.join(" ")),
+    }
+}
