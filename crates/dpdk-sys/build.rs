@@ -5,6 +5,7 @@
 //! asked for here, the second is the first line of the shim's header.
 
 use std::env;
+use std::error::Error;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -61,6 +62,7 @@ const FUNCTIONS: &[&str] = &[
     "rte_eth_tx_queue_setup",
     // the shim
     "shim_errno",
+    "shim_lcore_id",
     "shim_tsc",
     "shim_log_to_stderr",
     "shim_link",
@@ -98,19 +100,19 @@ const NEWTYPE_ENUMS: &[&str] = &["rte_eth_rx_mq_mode", "rte_eth_tx_mq_mode"];
 /// Types whose insides are reached only through functions or the checked view of an mbuf.
 const OPAQUE: &[&str] = &["rte_mbuf", "rte_mempool", "rte_ring", "rte_device"];
 
-fn main() {
+fn main() -> Result<(), Box<dyn Error>> {
     for file in [HEADER, SOURCE] {
         println!("cargo:rerun-if-changed={file}");
     }
     let library = pkg_config::Config::new()
         .range_version("22.11".."26")
         .probe("libdpdk")
-        .unwrap_or_else(|error| {
-            panic!(
-                "DPDK was not found: {error}\nRun dpdk-build/install.sh, or set PKG_CONFIG_PATH to \
-                 the directory of libdpdk.pc."
+        .map_err(|error| {
+            format!(
+                "DPDK was not found: {error}\nRun dpdk-build/install.sh, or set PKG_CONFIG_PATH to the \
+                 directory of libdpdk.pc."
             )
-        });
+        })?;
     let machine = machine_flags();
 
     let mut shim = cc::Build::new();
@@ -154,8 +156,8 @@ fn main() {
     builder
         .generate()
         .expect("bindgen reads the headers that pkg-config names (libclang-dev is needed)")
-        .write_to_file(out.join("bindings.rs"))
-        .expect("OUT_DIR can be written");
+        .write_to_file(out.join("bindings.rs"))?;
+    Ok(())
 }
 
 /// The `-m…` flags of `pkg-config --cflags libdpdk`: the instruction set that DPDK was built for.

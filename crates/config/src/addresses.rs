@@ -60,14 +60,10 @@ impl<'a> Addresses<'a> {
 
     /// The addresses of a list of items.
     pub(crate) fn set(&mut self, checker: &mut Checker<'a>, items: &[Node<'a>]) -> AddressSet {
-        let mut set = AddressSet::empty();
-        for item in items {
-            let Some(text) = checker.string(item, FORMS) else { continue };
-            if let Some(addresses) = self.item(checker, text, &item.at) {
-                set = set.union(&addresses);
-            }
-        }
-        set
+        AddressSet::union_of(items.iter().filter_map(|item| {
+            let text = checker.string(item, FORMS)?;
+            self.item(checker, text, &item.at)
+        }))
     }
 
     fn item(&mut self, checker: &mut Checker<'a>, text: &str, at: &At) -> Option<AddressSet> {
@@ -149,10 +145,10 @@ impl<'a> Addresses<'a> {
         let mut set = AddressSet::empty();
         if let Some(node) = items {
             let items = checker.list(&node, FORMS).unwrap_or_default();
-            set = set.union(&self.set(checker, &items));
+            set = AddressSet::union_of([set, self.set(checker, &items)]);
         }
         if let Some(node) = file {
-            set = set.union(&list_file(checker, &node).unwrap_or_default());
+            set = AddressSet::union_of([set, list_file(checker, &node).unwrap_or_default()]);
         }
         if let Some(node) = section.get("not") {
             let items = checker.list(&node, FORMS).unwrap_or_default();

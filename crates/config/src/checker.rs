@@ -229,7 +229,7 @@ impl<'a> Checker<'a> {
         let word = self.string(node, &format!("one of: {}", words.join(", ")))?;
         let found = choices.iter().copied().find(|choice| name(*choice) == word);
         if found.is_none() {
-            let message = format!("{word:?} is not a choice here");
+            let message = format!("{word:?} is not a value of {:?}", node.key());
             self.error(Subject::Value, &node.at, message, suggest::hint(word, "one of", &words));
         }
         found
@@ -244,6 +244,13 @@ impl<'a> Checker<'a> {
             self.error(Subject::Key, &at, message, format!("add a line `{key} = …`"));
         }
         node
+    }
+}
+
+impl Node<'_> {
+    /// The key that the value belongs to.
+    pub(crate) fn key(&self) -> &str {
+        self.at.path.rsplit('.').next().unwrap_or_default()
     }
 }
 

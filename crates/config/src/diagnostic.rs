@@ -63,7 +63,7 @@ impl Position {
         Self {
             line: text[..start].matches('\n').count() + 1,
             column: text[line_start..start].chars().count() + 1,
-            text: text[line_start..line_end].trim_end().to_owned(),
+            text: text[line_start..line_end].trim_end_matches('\r').to_owned(),
             width: text[start..end].trim_end().chars().count().max(1),
         }
     }
@@ -92,6 +92,17 @@ pub struct Diagnostic {
     pub message: String,
     /// What would be right.
     pub hint: Option<String>,
+}
+
+impl Diagnostic {
+    /// Whether a strict check refuses the file for it: for errors, and for rules that can never match.
+    #[must_use]
+    pub const fn is_refused_when_strict(&self) -> bool {
+        match self.severity {
+            Severity::Error => true,
+            Severity::Warning => matches!(self.subject, Subject::UnmatchableRule),
+        }
+    }
 }
 
 impl fmt::Display for Diagnostic {

@@ -88,13 +88,18 @@ pub fn parse(text: &str, file_name: &str) -> Result<Loaded, Errors> {
     for error in &syntax {
         let span = error.span().unwrap_or(0..0);
         let at = At { span, path: String::new() };
-        let message = format!("not TOML: {}", error.message());
-        let hint = "see https://toml.io for how values and tables are written";
-        checker.error(Subject::Syntax, &at, message, hint);
+        if is_doubled_key(error) {
+            let message = format!("the key {:?} is there already", checker.written(&at));
+            checker.error(Subject::Syntax, &at, message, "write each key once");
+        } else {
+            let message = format!("not TOML: {}", error.message());
+            let hint = "see https://toml.io for how values and tables are written";
+            checker.error(Subject::Syntax, &at, message, hint);
+        }
     }
     // Behind a fault of syntax the parser guesses, and what it guessed would be blamed on the author. A
     // doubled key leaves nothing to guess.
-    let certain = syntax.iter().all(|error| error.message().starts_with("duplicate key"));
+    let certain = syntax.iter().all(is_doubled_key);
     let config = certain.then(|| checker.document(&document, text)).flatten();
     let Checker { mut errors, mut warnings, .. } = checker;
     let place = |diagnostic: &Diagnostic| {
@@ -107,6 +112,10 @@ pub fn parse(text: &str, file_name: &str) -> Result<Loaded, Errors> {
         Some(config) if errors.is_empty() => Ok(Loaded { config, warnings }),
         Some(_) | None => Err(Errors { errors, warnings }),
     }
+}
+
+fn is_doubled_key(error: &toml::de::Error) -> bool {
+    error.message().starts_with("duplicate key")
 }
 
 fn unreadable(file: &str, message: &str, hint: &str) -> Errors {

@@ -149,7 +149,8 @@ impl<'a> Checker<'a> {
         let items = self.list(node, hint).unwrap_or_default();
         if matches!(node.value, DeValue::Array(_)) && items.is_empty() {
             let hint = "leave the key out for any; an empty list never means everything";
-            self.error(Subject::Value, &node.at, "the list is empty", hint);
+            let message = format!("the list {:?} is empty", node.key());
+            self.error(Subject::Value, &node.at, message, hint);
         }
         items
     }

@@ -40,9 +40,7 @@ impl<'a> Checker<'a> {
                     domains.push(domain);
                     domains.len() - 1
                 });
-            let link = section
-                .get("link")
-                .and_then(|node| self.choice(&node, LinkMode::ALL, LinkMode::name));
+            let link = section.get("link").and_then(|node| self.link(&node));
             let ethertypes = section.get("ethertypes").map(|node| self.ethertypes(&node));
             let Some(ports) = ends else { continue };
             wires.push(Wire {
@@ -66,6 +64,15 @@ impl<'a> Checker<'a> {
             }
         }
         wires
+    }
+
+    fn link(&mut self, node: &Node<'a>) -> Option<LinkMode> {
+        let link = self.choice(node, LinkMode::ALL, LinkMode::name)?;
+        if link == LinkMode::Propagate {
+            let hint = "remove it, or live with a link that stays up when the other one goes down";
+            self.warning(Subject::Topology, &node.at, "\"propagate\" is not built yet", hint);
+        }
+        Some(link)
     }
 
     fn wire_ends(

@@ -12,6 +12,11 @@ int shim_errno(void)
 	return rte_errno;
 }
 
+unsigned int shim_lcore_id(void)
+{
+	return rte_lcore_id();
+}
+
 uint64_t shim_tsc(void)
 {
 	return rte_rdtsc();

@@ -25,6 +25,8 @@
 #include <rte_ring.h>
 #include <rte_version.h>
 
+static const uint32_t SHIM_LCORE_ID_ANY = LCORE_ID_ANY;
+
 /* Offsets that `MbufHead` in lib.rs is held against at compile time. */
 static const size_t SHIM_MBUF_BUF_ADDR = offsetof(struct rte_mbuf, buf_addr);
 static const size_t SHIM_MBUF_DATA_OFF = offsetof(struct rte_mbuf, data_off);
@@ -75,6 +77,9 @@ static const uint64_t SHIM_RSS_IPV6_OTHER = RTE_ETH_RSS_NONFRAG_IPV6_OTHER;
 
 /* The calling thread's rte_errno; it is kept per lcore, so it is read right after the failed call. */
 int shim_errno(void);
+
+/* The calling thread's lcore; SHIM_LCORE_ID_ANY if it has none. */
+unsigned int shim_lcore_id(void);
 
 uint64_t shim_tsc(void);
 

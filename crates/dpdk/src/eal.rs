@@ -239,16 +239,18 @@ impl Eal {
     /// A worker pins itself first, since DPDK copies the affinity, then registers, and only then touches a
     /// mempool: until then it would go without a cache.
     pub fn register_thread(&self) -> Result<RegisteredThread, RegisterError> {
+        // DPDK would give a thread a second lcore and forget the first.
+        // SAFETY: reads a thread-local integer; no precondition.
+        if unsafe { dpdk_sys::shim_lcore_id() } != dpdk_sys::SHIM_LCORE_ID_ANY {
+            return Err(RegisterError::Already);
+        }
         // SAFETY: EAL is started, as `self` shows; affects only the calling thread.
         let status = unsafe { dpdk_sys::rte_thread_register() };
         if status == 0 {
-            return Ok(RegisteredThread { _eal: self.clone(), _this_thread: PhantomData });
+            Ok(RegisteredThread { _eal: self.clone(), _this_thread: PhantomData })
+        } else {
+            Err(RegisterError::Refused(Errno::last()))
         }
-        let error = Errno::last();
-        if error.get() == libc::EINVAL {
-            return Err(RegisterError::Already);
-        }
-        Err(RegisterError::Refused(error))
     }
 
     /// Ends DPDK. Every port, pool, ring and thread must have been dropped; so must every other clone.

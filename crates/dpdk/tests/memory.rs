@@ -128,11 +128,18 @@ fn frames_cross_threads_in_order_and_none_is_lost() {
         let pool = Mempool::new(&eal, "frames", 1023, 64, 256, None).unwrap();
         let (mut producer, mut consumer) = Ring::new(&eal, "hand_over", 100, None).unwrap().split();
         assert_eq!(producer.capacity(), 100);
+        assert!(matches!(eal.register_thread(), Err(RegisterError::Already)), "the control thread");
+        thread::scope(|scope| {
+            let registered_twice = || {
+                let _lcore = eal.register_thread().unwrap();
+                (eal.lcore_count(), matches!(eal.register_thread(), Err(RegisterError::Already)))
+            };
+            assert_eq!(scope.spawn(registered_twice).join().unwrap(), (2, true));
+        });
         thread::scope(|scope| {
             scope.spawn(|| {
                 pin_current_thread(0).unwrap();
                 let _lcore = eal.register_thread().unwrap();
-                assert!(matches!(eal.register_thread(), Err(RegisterError::Already)));
                 let mut burst = MbufBurst::<BURST>::new();
                 let mut next = 0;
                 while next < FRAMES || !burst.is_empty() {

@@ -77,16 +77,36 @@ fn same_zones(older: &Policy, one: &ZoneSet, newer: &Policy, two: &ZoneSet) -> b
     }
 }
 
-/// A rule that decides nothing differently for being described or tagged differently.
+/// Whether two rules of one name decide alike where both apply: a description or a tag decides nothing.
 fn decides_alike(one: &Rule, two: &Rule) -> bool {
-    let stripped = |rule: &Rule| Rule {
-        description: String::new(),
-        tags: Vec::new(),
-        from: ZoneSet::Any,
-        to: ZoneSet::Any,
-        ..rule.clone()
-    };
-    stripped(one) == stripped(two)
+    let Rule {
+        name,
+        enabled,
+        from: _,
+        to: _,
+        source,
+        not_source,
+        destination,
+        not_destination,
+        services,
+        action,
+        log,
+        tcp,
+        timeouts,
+        description: _,
+        tags: _,
+    } = one;
+    *name == two.name
+        && *enabled == two.enabled
+        && *source == two.source
+        && *not_source == two.not_source
+        && *destination == two.destination
+        && *not_destination == two.not_destination
+        && *services == two.services
+        && *action == two.action
+        && *log == two.log
+        && *tcp == two.tcp
+        && *timeouts == two.timeouts
 }
 
 fn changed_pairs(older: &Policy, newer: &Policy) -> Vec<(String, String)> {
@@ -110,14 +130,27 @@ fn same_for_pair(older: &Policy, newer: &Policy, from: &str, to: &str) -> bool {
         // A zone that only one of them has: nothing of the other can be in it.
         return pair(older).is_none() && pair(newer).is_none();
     };
-    let of_pair = |policy: &'_ Policy, (from, to): (ZoneId, ZoneId)| -> Vec<Rule> {
-        let rules = policy.rules.iter().filter(|rule| rule.enabled);
-        rules.filter(|rule| rule.from.contains(from) && rule.to.contains(to)).cloned().collect()
-    };
-    let (old_rules, new_rules) = (of_pair(older, before), of_pair(newer, after));
     older.tcp_mode(before.0, before.1) == newer.tcp_mode(after.0, after.1)
-        && old_rules.len() == new_rules.len()
-        && old_rules.iter().zip(&new_rules).all(|(one, two)| decides_alike(one, two))
+        && decide_alike(of_pair(older, before), of_pair(newer, after))
+}
+
+/// The rules that judge what goes from one zone to another.
+fn of_pair(policy: &Policy, (from, to): (ZoneId, ZoneId)) -> impl Iterator<Item = &Rule> {
+    let rules = policy.rules.iter().filter(|rule| rule.enabled);
+    rules.filter(move |rule| rule.from.contains(from) && rule.to.contains(to))
+}
+
+fn decide_alike<'a>(
+    mut one: impl Iterator<Item = &'a Rule>,
+    mut two: impl Iterator<Item = &'a Rule>,
+) -> bool {
+    loop {
+        match (one.next(), two.next()) {
+            (None, None) => return true,
+            (Some(one), Some(two)) if decides_alike(one, two) => {}
+            (Some(_), Some(_) | None) | (None, Some(_)) => return false,
+        }
+    }
 }
 
 #[cfg(test)]

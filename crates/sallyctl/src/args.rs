@@ -55,7 +55,7 @@ pub(crate) enum Command {
 /// `check`.
 #[derive(Debug, Args)]
 pub(crate) struct CheckArguments {
-    /// Refuse a file that has warnings, too
+    /// Refuse a file with warnings, too, save of gateways that this release does not read
     #[arg(long)]
     pub(crate) strict: bool,
     /// The configuration file
@@ -160,10 +160,8 @@ mod tests {
     fn sessions_take_a_filter_or_a_command() {
         let sessions = |words: &str| {
             let arguments = Arguments::try_parse_from(words.split(' ')).unwrap();
-            match arguments.command {
-                Command::Sessions(sessions) => sessions,
-                other => panic!("{other:?}"),
-            }
+            let Command::Sessions(sessions) = arguments.command else { panic!("{words}") };
+            sessions
         };
         let list = sessions("sallyctl sessions host=10.0.0.1 proto=tcp --limit 5 --json");
         assert_eq!((list.filter.len(), list.limit), (2, Some(5)));

@@ -3,6 +3,7 @@
 
 mod args;
 mod capture;
+mod check;
 mod explain;
 mod failure;
 mod json;
@@ -22,21 +23,24 @@ use self::failure::Failure;
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let mut out = BufWriter::with_capacity(1 << 16, io::stdout().lock());
-    let done = run(arguments, &mut out).and_then(|()| Ok(out.flush()?));
+    let mut errors = io::stderr();
+    let done = run(arguments, &mut out, &mut errors).and_then(|()| Ok(out.flush()?));
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             // What was printed before the failure belongs before its message.
             drop(out);
-            failure.tell(&mut io::stderr().lock())
+            failure.tell(&mut errors)
         }
     }
 }
 
-fn run(arguments: Arguments, out: &mut impl Write) -> Result<(), Failure> {
+fn run(arguments: Arguments, out: &mut impl Write, errors: &mut impl Write) -> Result<(), Failure> {
     let Arguments { general, command } = arguments;
     match command {
-        Command::Check(_) | Command::Replay(_) | Command::Explain(_) => Ok(()),
+        Command::Check(arguments) => check::run(&general, &arguments, out, errors),
+        Command::Replay(arguments) => replay::run(&general, &arguments, out, errors),
+        Command::Explain(arguments) => explain::run(&general, &arguments, out),
         Command::Status => live::status(&general, out),
         Command::Ports => live::ports(&general, out),
         Command::Counters => live::counters(&general, out),

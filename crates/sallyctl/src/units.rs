@@ -52,7 +52,9 @@ pub(crate) fn bits_per_second(bits: u64) -> String {
 /// A part of a whole: `42 %`, `0.3 %`.
 pub(crate) fn ratio(part: f64) -> String {
     let percent = part * 100.0;
-    if percent > 0.0 && percent < 9.95 {
+    if percent > 0.0 && percent < 0.05 {
+        "<0.1 %".to_owned()
+    } else if percent > 0.0 && percent < 9.95 {
         format!("{percent:.1} %")
     } else {
         format!("{percent:.0} %")
@@ -137,6 +139,7 @@ mod tests {
         assert_eq!(bits_per_second(10_000_000_000), "10 Gb/s");
         assert_eq!(ratio(0.003), "0.3 %");
         assert_eq!(ratio(0.42), "42 %");
+        assert_eq!(ratio(0.0001), "<0.1 %");
         assert_eq!(ratio_of(1, 0), "0 %");
     }
 }

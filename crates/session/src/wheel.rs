@@ -37,7 +37,6 @@ impl Default for Head {
     }
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "below the number of places")]
 fn place(number: u64) -> usize {
     (number % PLACES) as usize
 }

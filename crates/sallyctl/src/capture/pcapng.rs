@@ -177,7 +177,7 @@ impl<R: Read> PcapngReader<R> {
         Ok(CapturedFrame { stamp, bytes })
     }
 
-    fn simple(&mut self, body: &[u8]) -> Result<CapturedFrame, Damage> {
+    fn simple(&self, body: &[u8]) -> Result<CapturedFrame, Damage> {
         let mut fields = Fields { order: self.order, rest: body };
         let original = fields.u32()?;
         let interface = self.numbered(0)?;

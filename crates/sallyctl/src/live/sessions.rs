@@ -79,7 +79,7 @@ fn list(
 /// The headings of the list.
 pub(super) fn table() -> Table<13> {
     Table::new([
-        ">ID",
+        "ID",
         "PROTO",
         "SOURCE",
         "DESTINATION",

@@ -65,7 +65,7 @@ pub(super) fn text(status: &Status) -> String {
         ">WORKER",
         ">CORE",
         ">BUSY",
-        ">NOW",
+        ">RX NOW",
         ">RECEIVED",
         ">FORWARDED",
         ">DROPPED",
@@ -90,7 +90,7 @@ pub(super) fn text(status: &Status) -> String {
     page.push('\n');
     page.push_str(&table.block());
 
-    let mut table = Table::new(["PORT", "LINK", ">SPEED", ">RX", ">TX", ">LOST"]);
+    let mut table = Table::new(["PORT", "LINK", ">SPEED", ">RX NOW", ">TX NOW", ">LOST"]);
     for port in ports {
         table.row([
             port.name.clone(),

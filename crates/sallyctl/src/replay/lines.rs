@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
+use engine::Verdict;
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
@@ -75,6 +76,21 @@ pub(crate) struct Summary {
     pub(crate) reasons: BTreeMap<&'static str, u64>,
     /// Sessions that were opened.
     pub(crate) sessions: u64,
+}
+
+impl Summary {
+    /// Counts what became of one frame.
+    pub(crate) fn count(&mut self, verdict: Verdict) {
+        match verdict {
+            Verdict::Forward => self.forwarded += 1,
+            Verdict::Consume => self.consumed += 1,
+            Verdict::Drop(_) => self.dropped += 1,
+            Verdict::Reject(_) => self.rejected += 1,
+        }
+        if let Some(reason) = verdict.reason() {
+            *self.reasons.entry(reason.name()).or_default() += 1;
+        }
+    }
 }
 
 /// The form of the output.

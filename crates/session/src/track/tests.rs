@@ -233,11 +233,33 @@ fn the_handshake_comes_in_order() {
         let judgement = opened.clone().judge(direction, &sctp(chunk, 0, tag, 0xb), NOW);
         assert_eq!(judgement, expected, "{direction:?} chunk {chunk}");
     }
+    // Both sides call at once: a COOKIE ECHO needs both tags all the same.
+    let mut crossed = opened;
+    assert_eq!(crossed.judge(R, &sctp(1, 0, 0, 0xb), NOW), Judgement::Pass);
+    assert_eq!(crossed.judge(R, &sctp(2, 0, 0xa, 0xb), NOW), Judgement::Pass);
+    assert_eq!(crossed.judge(O, &sctp(2, 0, 0xb, 0xa), NOW), Judgement::Pass);
+    assert_eq!(crossed.judge(R, &sctp(10, 0, 0xa, 0), NOW), Judgement::Pass);
+    let own = crossed.judge(R, &sctp(11, 0, 0xa, 0), NOW);
+    assert_eq!(own, Judgement::Refuse(Refusal::SctpState));
+    assert_eq!(crossed.judge(O, &sctp(11, 0, 0xb, 0), NOW), Judgement::Pass);
+    assert_eq!(crossed.state_name(), "established");
     let mut echoed = opened;
     echoed.judge(R, &sctp(2, 0, 0xa, 0xb), NOW);
     echoed.judge(O, &sctp(10, 0, 0xb, 0), NOW);
     let own = echoed.judge(O, &sctp(11, 0, 0xb, 0), NOW);
     assert_eq!(own, Judgement::Refuse(Refusal::SctpState));
+}
+
+#[test]
+fn a_repeated_init_keeps_the_state_and_another_does_not() {
+    let mut track = Track::open(&sctp(1, 0, 0, 0xa), false).unwrap();
+    track.judge(R, &sctp(2, 0, 0xa, 0xb), NOW);
+    assert_eq!(track.judge(O, &sctp(1, 0, 0, 0xa), NOW), Judgement::Pass);
+    assert_eq!(track.state_name(), "init_ack");
+    assert_eq!(track.judge(O, &sctp(1, 0, 0, 0xc), NOW), Judgement::Pass);
+    assert_eq!(track.state_name(), "init");
+    let early = track.judge(O, &sctp(10, 0, 0xb, 0), NOW);
+    assert_eq!(early, Judgement::Refuse(Refusal::SctpState));
 }
 
 #[test]

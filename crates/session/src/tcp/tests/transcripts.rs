@@ -365,6 +365,9 @@ fn a_syn_on_a_living_session_may_be_answered_or_refused() {
     it.passes(R, data(100_001 + 15_000, 70_001, 1000), Established);
     it.refuses(R, data(100_001 + 66_000, 70_001, 1000), Refusal::TcpSeqAboveWindow);
     it.refuses(R, segment("S", 1, 0), Refusal::TcpSynFromResponder);
+    // Its scale is the one that the SYN offered: 15 units of 16 octets.
+    it.passes(O, windowed(5000, segment("A", 70_001, 100_001)), Established);
+    it.passes(R, data(100_001 + 79_000, 70_001, 1000), Established);
 }
 
 #[test]
@@ -528,4 +531,35 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn a_fin_before_data_already_seen_ends_nothing() {
+    let mut it = Conversation::established();
+    it.passes(O, data(1001, 5001, 500), Established);
+    it.passes(O, segment("FA", 1101, 5001), Established);
+}
+
+#[test]
+fn a_rst_may_name_the_receivers_last_acknowledgement() {
+    // Data behind a gap was seen, so the end of what was sent lies further (RFC 5961 §3.2: RCV.NXT).
+    let mut it = Conversation::established();
+    it.passes(O, data(1501, 5001, 100), Established);
+    it.passes(R, segment("A", 5001, 1001), Established);
+    it.passes(O, segment("R", 1001, 0), Closed);
+}
+
+#[test]
+fn fins_are_retransmitted_until_acknowledged() {
+    // The case npf-fin-retransmit of the vectors, with FIN-ACKs and its last segment sent by the responder.
+    let mut it = Conversation::strict();
+    it.passes(O, segment("S", 999, 0), SynSent);
+    it.passes(R, segment("SA", 9, 1000), SynReceived);
+    it.passes(O, segment("A", 1000, 10), Established);
+    it.passes(R, segment("FA", 10, 1000), FinWait);
+    it.passes(O, segment("FA", 1000, 10), Closing);
+    it.passes(O, segment("A", 1000, 11), LastAck);
+    it.passes(O, segment("FA", 1000, 11), LastAck);
+    it.passes(O, segment("FA", 1000, 11), LastAck);
+    it.passes(R, segment("A", 11, 1001), TimeWait);
 }

@@ -5,12 +5,40 @@ use std::collections::BTreeMap;
 use super::*;
 
 /// Steps that are meant to be judged otherwise than their origin does.
-const DIFFERENCES: &[(&str, &[u32], &str)] = &[(
-    "npf-fin-retransmit",
-    &[4, 5, 6, 7, 8, 9],
-    "FIN without ACK is an illegal combination, refused by name; what acknowledges those FINs then acknowledges \
-     nothing that was sent. The same case with FIN-ACK passes, see below.",
-)];
+#[derive(Debug)]
+struct Difference {
+    case: &'static str,
+    steps: &'static [u32],
+    /// Only as the table stands, not with the ACK bit added to bare FINs.
+    bare_fin: bool,
+    #[expect(dead_code, reason = "printed when a vector fails")]
+    reason: &'static str,
+}
+
+const DIFFERENCES: &[Difference] = &[
+    Difference {
+        case: "npf-fin-retransmit",
+        steps: &[4, 5, 6, 7, 8],
+        bare_fin: true,
+        reason: "FIN without ACK is an illegal combination, refused by name, and what acknowledges those FINs \
+                 acknowledges nothing that was sent. With FIN-ACK the same case passes.",
+    },
+    Difference {
+        case: "npf-fin-retransmit",
+        steps: &[9],
+        bare_fin: false,
+        reason: "The initiator sends the responder's numbers (sequence 11, acknowledgement 1001): it acknowledges 990 \
+                 octets that the responder never sent, which III refuses. From the responder it passes.",
+    },
+    Difference {
+        case: "npf-ooo-ack",
+        steps: &[8],
+        bare_fin: false,
+        reason: "The responder acknowledges 13000 before the initiator has sent beyond 12000. NPF lets an \
+                 acknowledgement run 66000 ahead; III does not, and nor does Linux: data passes an inline box before \
+                 its acknowledgement can exist. The conversation goes on unharmed.",
+    },
+];
 
 /// A number of the table: a literal, a power, or one of the letters that stand for any number.
 fn number(text: &str) -> u32 {
@@ -53,8 +81,10 @@ fn run(table: &str, with_ack: bool) -> (usize, Vec<String>) {
         let judgement = conversation.send(direction, packet);
         let passed = !matches!(judgement, Judgement::Refuse(_));
         let step: u32 = step.parse().unwrap();
-        let known = !with_ack
-            && DIFFERENCES.iter().any(|(name, steps, _)| *name == case && steps.contains(&step));
+        let known = DIFFERENCES.iter().any(|difference| {
+            let Difference { case: name, steps, bare_fin, .. } = difference;
+            *name == case && steps.contains(&step) && !(*bare_fin && with_ack)
+        });
         let expected = match expect {
             "PASS" => passed,
             "DROP" => !passed,

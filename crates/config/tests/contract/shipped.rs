@@ -30,7 +30,8 @@ fn every_configuration_loads_without_a_warning() {
 
 #[test]
 fn prometheus_scrapes_where_the_minimal_configuration_listens() {
-    let listen = config::load(&directory().join("minimal.toml")).unwrap().config.metrics.unwrap().listen;
+    let listen =
+        config::load(&directory().join("minimal.toml")).unwrap().config.metrics.unwrap().listen;
     assert!(read("prometheus.yml").contains(&format!("- targets: [\"{listen}\"]")));
 }
 
@@ -59,5 +60,7 @@ fn the_unit_says_each_setting_in_its_section() {
     ] {
         assert!(settings.contains(&wanted), "{wanted:?} is missing in {settings:#?}");
     }
-    assert!(settings.iter().all(|(section, _, _)| ["Unit", "Service", "Install"].contains(section)));
+    assert!(
+        settings.iter().all(|(section, _, _)| ["Unit", "Service", "Install"].contains(section))
+    );
 }

@@ -1,0 +1,173 @@
+//! All of the control side, started in order and kept going by the daemon's main thread.
+
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use api::{Refusal, ReloadReport};
+use thiserror::Error;
+
+use crate::answers::Respondent;
+use crate::clock::now;
+use crate::commit::{Commit, FirstPolicy};
+use crate::event_log::{EventLog, EventOutput, LogFileError};
+use crate::http::{MetricsAddressError, MetricsServer, MetricsSocket};
+use crate::metrics::Metrics;
+use crate::plane::Plane;
+use crate::rates::Sampler;
+use crate::server::ApiServer;
+use crate::socket::{ApiSocket, ApiSocketError, SocketGroups};
+
+/// Why the control side did not start.
+#[derive(Debug, Error)]
+pub enum ControlError {
+    /// The API socket cannot be had.
+    #[error(transparent)]
+    Socket(#[from] ApiSocketError),
+    /// The metrics address cannot be had.
+    #[error(transparent)]
+    Metrics(#[from] MetricsAddressError),
+    /// The event log cannot be opened.
+    #[error(transparent)]
+    Log(#[from] LogFileError),
+    /// A metric's definition is refused by the registry.
+    #[error("metrics: {0}")]
+    Registry(#[from] prometheus::Error),
+    /// The system gives no thread.
+    #[error("no thread for {0}: {1}; raise the limit of tasks (ulimit -u, TasksMax=)")]
+    Thread(&'static str, #[source] io::Error),
+}
+
+/// What the outside world sees, taken before a port is opened: whoever finds it taken has started
+/// nothing yet.
+#[derive(Debug)]
+pub struct Openings {
+    api: ApiSocket,
+    metrics: Option<MetricsSocket>,
+    events: EventOutput,
+}
+
+impl Openings {
+    /// Takes the API socket, the metrics address and the event log's file.
+    ///
+    /// # Errors
+    /// If one of them cannot be had.
+    pub fn take(config: &config::ValidConfig) -> Result<Self, ControlError> {
+        let config::SystemSettings { socket, socket_group, admin_group, .. } = &config.system;
+        let groups = SocketGroups { read: socket_group.clone(), admin: admin_group.clone() };
+        let metrics = config.metrics.as_ref().map(|metrics| MetricsSocket::bind(metrics.listen));
+        Ok(Self {
+            metrics: metrics.transpose()?,
+            events: EventOutput::open(&config.log.output)?,
+            api: ApiSocket::bind(socket, &groups)?,
+        })
+    }
+}
+
+/// A worker gives no sign of life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error(
+    "worker {worker} on core {core} has given no sign of life for {} ms; all links are set down",
+    age.as_millis()
+)]
+pub struct Stall {
+    /// The worker.
+    pub worker: u16,
+    /// Its CPU.
+    pub core: u32,
+    /// How long ago its last sign was.
+    pub age: Duration,
+}
+
+/// The running control side.
+#[derive(Debug)]
+pub struct Control<P> {
+    plane: Arc<P>,
+    commit: Arc<Commit<P>>,
+    sampler: Arc<Mutex<Sampler>>,
+    metrics: Arc<Metrics>,
+    events: EventLog,
+    api: ApiServer,
+    metrics_server: Option<MetricsServer>,
+    stall_timeout: Duration,
+}
+
+impl<P: Plane> Control<P> {
+    /// Begins to serve. The plane runs with the first policy by now. `started` is when the daemon did.
+    ///
+    /// # Errors
+    /// If a thread cannot be had.
+    pub fn start(
+        openings: Openings,
+        first: FirstPolicy,
+        plane: Arc<P>,
+        started: Instant,
+    ) -> Result<Self, ControlError> {
+        let Openings { api, metrics: metrics_socket, events } = openings;
+        let stall_timeout = first.config().system.stall_timeout;
+        let rules = first.config().metrics.as_ref().map_or(0, |metrics| metrics.rules);
+        let commit = Arc::new(Commit::new(first, Arc::clone(&plane)));
+        let sampler = Arc::new(Mutex::new(Sampler::new(plane.read(), now())));
+        let events = EventLog::start(events, Arc::clone(&plane), Arc::clone(&commit))
+            .map_err(|error| ControlError::Thread("the event log", error))?;
+        let metrics = Metrics::new(Arc::clone(&plane), Arc::clone(&commit), rules)?;
+        let metrics = Arc::new(metrics);
+        let rendered = Arc::clone(&metrics);
+        let metrics_server = metrics_socket
+            .map(|socket| socket.serve(move || rendered.render()))
+            .transpose()
+            .map_err(|error| ControlError::Thread("the metrics", error))?;
+        let respondent = Respondent {
+            plane: Arc::clone(&plane),
+            commit: Arc::clone(&commit),
+            sampler: Arc::clone(&sampler),
+            started,
+        };
+        let api = ApiServer::start(api, respondent)
+            .map_err(|error| ControlError::Thread("the API", error))?;
+        Ok(Self { plane, commit, sampler, metrics, events, api, metrics_server, stall_timeout })
+    }
+
+    /// What is done again and again, some ten times a second: freeing old policies, taking readings for
+    /// rates, looking after the workers.
+    ///
+    /// # Errors
+    /// If a worker stalls. The links are down by then; the process is to end.
+    pub fn tick(&self) -> Result<(), Stall> {
+        for span in self.plane.reap() {
+            self.metrics.swapped(span);
+        }
+        let reading = self.plane.read();
+        let stalled =
+            reading.workers.iter().find(|worker| worker.heartbeat_age > self.stall_timeout);
+        if let Some(worker) = stalled {
+            self.plane.cut();
+            let (core, age) = (worker.core, worker.heartbeat_age);
+            return Err(Stall { worker: worker.worker.0, core, age });
+        }
+        let mut sampler = self.sampler.lock().unwrap_or_else(PoisonError::into_inner);
+        sampler.sample(now(), || reading);
+        Ok(())
+    }
+
+    /// Loads the configuration file anew and opens the event log's file again: what SIGHUP asks for.
+    ///
+    /// # Errors
+    /// If the file is refused; the policy in force stays.
+    pub fn reload(&self) -> Result<ReloadReport, Refusal> {
+        self.events.reopen();
+        self.commit.reload()
+    }
+
+    /// Stops serving: nobody is answered any more, the socket is removed, the last events are written.
+    /// The plane goes on until its owner stops it.
+    pub fn stop(self) {
+        let Self { events, api, metrics_server, .. } = self;
+        drop(api);
+        drop(metrics_server);
+        events.stop();
+    }
+}
+
+#[cfg(test)]
+mod tests;

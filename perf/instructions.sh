@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# Instructions a packet of the inspection path without I/O, by callgrind: two runs that differ in packets alone.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+RUSTFLAGS="-C target-cpu=x86-64-v3" cargo build --quiet --release --package perf --target-dir target/perf
+binary=target/perf/release/perf
+count() { # scenario sessions packets
+    local out
+    out=$(mktemp)
+    valgrind --tool=callgrind --callgrind-out-file=/dev/null "$binary" "$1" "$2" "$3" 2>"$out" >/dev/null
+    grep -o 'Collected : [0-9]*' "$out" | grep -o '[0-9]*'
+    rm -f "$out"
+}
+for scenario in udp4 tcp4 udp6; do
+    few=$(count "$scenario" 64 3200)
+    many=$(count "$scenario" 64 35200)
+    echo "$scenario established: $(( (many - few) / 32000 )) instructions a packet"
+done

@@ -1,0 +1,286 @@
+//! Drives one shard with prebuilt frames, without I/O, so that instructions or time a packet can be counted.
+//!
+//! `perf SCENARIO SESSIONS PACKETS`: opens the sessions, then judges that many packets of them in bursts of 32, both
+//! directions, sessions in a shuffled order. Two runs that differ in PACKETS alone give the cost of a packet as a
+//! difference; `instructions.sh` does that under callgrind.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Instant;
+
+use engine::{
+    BURST, Burst, Counter, Event, Frame, Handover, Judgement, Limits, Outbox, PortIndex,
+    ReceiveFlags, Shard, ShardConfig, Snapshot, Time, WorkerId,
+};
+use policy::{Action, EthPort, LinkMode, Policy, Rule, RuleNames, Topology, Wire, ZoneId, ZoneSet};
+use session::Timeouts;
+use session::memory::Heap;
+use testkit::packet::{self, TCP, Tcp, flags};
+
+/// A frame that is used again and again.
+struct Reused {
+    port: PortIndex,
+    octets: Vec<u8>,
+    place: usize,
+}
+
+impl AsRef<[u8]> for Reused {
+    fn as_ref(&self) -> &[u8] {
+        &self.octets
+    }
+}
+
+impl Frame for Reused {
+    fn port(&self) -> PortIndex {
+        self.port
+    }
+
+    fn receive_flags(&self) -> ReceiveFlags {
+        // As from a NIC that verifies IPv4 header checksums.
+        ReceiveFlags { ip_checksum_good: true, ..ReceiveFlags::default() }
+    }
+}
+
+/// Takes frames back.
+#[derive(Default)]
+struct Returns {
+    frames: Vec<Reused>,
+    forwarded: u64,
+}
+
+impl Outbox<Reused> for Returns {
+    fn transmit(&mut self, _: PortIndex, frame: Reused, _: &Judgement) {
+        self.forwarded += 1;
+        self.frames.push(frame);
+    }
+
+    fn transmit_made(&mut self, _: PortIndex, frame: Reused) {
+        self.frames.push(frame);
+    }
+
+    fn hand_over(&mut self, _: WorkerId, _: Handover, frame: Reused) {
+        self.frames.push(frame);
+    }
+
+    fn discard(&mut self, frame: Reused, _: &Judgement) {
+        self.frames.push(frame);
+    }
+
+    fn make(&mut self, _: &[u8]) -> Option<Reused> {
+        None
+    }
+
+    fn event(&mut self, _: &Event) {}
+}
+
+const INSIDE: PortIndex = PortIndex(0);
+const OUTSIDE: PortIndex = PortIndex(1);
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let parsed = match arguments.as_slice() {
+        [scenario, sessions, packets] => {
+            Scenario::named(scenario).zip(sessions.parse().ok()).zip(packets.parse().ok())
+        }
+        _ => None,
+    };
+    let Some(((scenario, sessions), packets)) = parsed else {
+        report("usage: perf udp4|tcp4|udp6|new4 SESSIONS PACKETS");
+        return ExitCode::from(2);
+    };
+    run(scenario, sessions, packets);
+    ExitCode::SUCCESS
+}
+
+#[expect(clippy::print_stdout, reason = "a command's result")]
+fn report(line: &str) {
+    println!("{line}");
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Scenario {
+    /// Established UDP over IPv4.
+    Udp4,
+    /// Established TCP over IPv4: acknowledgements both ways.
+    Tcp4,
+    /// Established UDP over IPv6.
+    Udp6,
+    /// Each packet opens a session.
+    New4,
+}
+
+impl Scenario {
+    fn named(name: &str) -> Option<Self> {
+        Some(match name {
+            "udp4" => Self::Udp4,
+            "tcp4" => Self::Tcp4,
+            "udp6" => Self::Udp6,
+            "new4" => Self::New4,
+            _ => return None,
+        })
+    }
+
+    /// Frames that open session `number`, in order.
+    fn opening(self, number: u32) -> Vec<(PortIndex, Vec<u8>)> {
+        let (client, server) = self.ends(number);
+        match self {
+            Self::New4 => Vec::new(),
+            Self::Udp4 | Self::Udp6 => self.steady(number),
+            Self::Tcp4 => {
+                let syn = Tcp { flags: flags::SYN, sequence: 99, acknowledgement: 0, ..TCP };
+                let answer = Tcp {
+                    flags: flags::SYN | flags::ACK,
+                    sequence: 499,
+                    acknowledgement: 100,
+                    ..TCP
+                };
+                let mut frames = vec![
+                    (INSIDE, packet::Frame::tcp(&*client, &*server, syn).bytes()),
+                    (OUTSIDE, packet::Frame::tcp(&*server, &*client, answer).bytes()),
+                ];
+                frames.extend(self.steady(number));
+                frames
+            }
+        }
+    }
+
+    /// The two frames, one a direction, that session `number` then repeats.
+    fn steady(self, number: u32) -> Vec<(PortIndex, Vec<u8>)> {
+        let (client, server) = self.ends(number);
+        match self {
+            Self::Udp4 | Self::Udp6 | Self::New4 => vec![
+                (INSIDE, packet::Frame::udp(&*client, &*server, *b"0123456789abcdef01").bytes()),
+                (OUTSIDE, packet::Frame::udp(&*server, &*client, *b"0123456789abcdef01").bytes()),
+            ],
+            Self::Tcp4 => {
+                let there = Tcp { flags: flags::ACK, sequence: 100, acknowledgement: 500, ..TCP };
+                let back = Tcp { flags: flags::ACK, sequence: 500, acknowledgement: 100, ..TCP };
+                vec![
+                    (INSIDE, packet::Frame::tcp(&*client, &*server, there).bytes()),
+                    (OUTSIDE, packet::Frame::tcp(&*server, &*client, back).bytes()),
+                ]
+            }
+        }
+    }
+
+    fn ends(self, number: u32) -> (String, String) {
+        // 63 sessions a host, as CSIT's grid has them.
+        let (host, port) = (number / 63, 1024 + number % 63);
+        let [_, a, b, c] = host.to_be_bytes();
+        match self {
+            Self::Udp6 => {
+                (format!("[2001:db8::{a:x}:{b:x}:{c:x}]:{port}"), "[2001:db8:1::1]:4000".to_owned())
+            }
+            Self::Udp4 | Self::Tcp4 | Self::New4 => {
+                (format!("10.{a}.{b}.{c}:{port}"), "192.0.2.1:4000".to_owned())
+            }
+        }
+    }
+}
+
+fn snapshot(sessions: u32) -> Arc<Snapshot> {
+    let port = |name: &str, zone| EthPort {
+        name: name.to_owned(),
+        zone: ZoneId(zone),
+        vlans: Vec::new(),
+        networks: None,
+        mtu: 1500,
+    };
+    let zones = vec!["inside".to_owned(), "outside".to_owned()];
+    let wire = Wire {
+        ports: [INSIDE, OUTSIDE],
+        domain: 0,
+        link: LinkMode::Independent,
+        ethertypes: vec![],
+    };
+    let topology = Topology::new(zones.clone(), vec![port("lan", 0), port("wan", 1)], vec![wire])
+        .expect("two ports joined by one wire are a topology");
+    let rule = Rule { from: ZoneSet::only([ZoneId(0)]), ..Rule::any("out", Action::Allow) };
+    let policy = Policy { zones, zone_pairs: vec![], rules: vec![rule] };
+    let limits = Limits { max: sessions.max(1), per_source: u32::MAX };
+    Snapshot::compile(1, &policy, &topology, &Timeouts::default(), limits, &mut RuleNames::new())
+}
+
+fn run(scenario: Scenario, sessions: u32, packets: u64) {
+    let room = if scenario == Scenario::New4 {
+        u32::try_from(packets).unwrap_or(u32::MAX)
+    } else {
+        sessions
+    };
+    let config = ShardConfig {
+        worker: WorkerId(0),
+        workers: 1,
+        share: 1,
+        seed: 1,
+        own_macs: Vec::new(),
+        fragments: session::fragment::Limits::default(),
+        tombstones: 1024,
+    };
+    let Ok(mut shard) = Shard::<Reused, Heap>::new(config, snapshot(room), &mut Heap);
+    let mut out = Returns::default();
+    let now = Time::from_secs(1);
+    let as_frame = |(port, octets)| Reused { port, octets, place: 0 };
+    for number in 0..sessions {
+        for frame in scenario.opening(number) {
+            shard.process(now, &mut Burst::from_iter([as_frame(frame)]), &mut out);
+        }
+    }
+    let mut frames: Vec<Option<Reused>> = if scenario == Scenario::New4 {
+        (0..u32::try_from(packets).unwrap_or(u32::MAX))
+            .filter_map(|number| scenario.steady(number).into_iter().next())
+            .map(|frame| Some(as_frame(frame)))
+            .collect()
+    } else {
+        (0..sessions)
+            .flat_map(|number| scenario.steady(number))
+            .map(|f| Some(as_frame(f)))
+            .collect()
+    };
+    shuffle(&mut frames);
+    for (place, frame) in frames.iter_mut().enumerate() {
+        if let Some(frame) = frame {
+            frame.place = place;
+        }
+    }
+    out.frames.clear();
+    out.forwarded = 0;
+    let start = thread_time();
+    let mut next = 0;
+    let mut burst = Burst::new();
+    for _ in 0..packets / BURST as u64 {
+        while !burst.is_full() {
+            burst.extend(frames[next].take());
+            next = (next + 1) % frames.len();
+        }
+        shard.process(now, &mut burst, &mut out);
+        for frame in out.frames.drain(..) {
+            let place = frame.place;
+            frames[place] = Some(frame);
+        }
+    }
+    let spent = start.elapsed();
+    let judged = packets / BURST as u64 * BURST as u64;
+    assert_eq!(out.forwarded, judged, "every packet of the scenario passes");
+    let received = shard.counters().get(Counter::Received);
+    let nanos = spent.as_secs_f64() * 1e9 / judged.max(1) as f64;
+    report(&format!(
+        "{judged} packets forwarded of {received} received, {} sessions, {nanos:.1} ns a packet",
+        shard.counters().sessions()
+    ));
+}
+
+/// An order that no prefetcher knows, the same in every run (Fisher-Yates with a linear congruence).
+fn shuffle<T>(items: &mut [T]) {
+    let mut state: u64 = 1;
+    for last in (1..items.len()).rev() {
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let chosen = usize::try_from(state >> 33).unwrap_or(0) % (last + 1);
+        items.swap(last, chosen);
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "a benchmark measures time")]
+fn thread_time() -> Instant {
+    Instant::now()
+}
