@@ -141,9 +141,7 @@ impl FromStr for FilterTerm {
             }),
             "port" => value.parse().map(Self::Port).map_err(|_| bad("a number from 0 to 65535")),
             "proto" => value.parse().map(Self::Proto).map_err(FilterError::Protocol),
-            "id" => {
-                value.parse().map(Self::Id).map_err(|_| bad("the number that `sessions` shows"))
-            }
+            "id" => value.parse().map(Self::Id).map_err(|_| bad("the id that `sessions` shows")),
             "state" | "reason" => {
                 let snake = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';
                 if value.is_empty() || !value.bytes().all(snake) {

@@ -1,12 +1,13 @@
 //! The answer to each command: which worker is asked what, and what is made of it.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use api::{
-    Explanation, Refusal, RefusalKind, Request, SessionFilter, SessionsCleared, SessionsCount, Step,
-    Tuple, Version,
+    Explanation, Refusal, RefusalKind, Request, SessionFilter, SessionsCleared, SessionsCount,
+    Step, Tuple, Version,
 };
 use engine::{WorkerId, owner_of};
 
@@ -22,11 +23,13 @@ use crate::server::{Answer, Answers, Unanswered};
 /// steps, and never lets traffic wait.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Answers out of a plane.
+/// Answers commands out of a plane.
 pub(crate) struct Respondent<P> {
     pub(crate) plane: Arc<P>,
     pub(crate) commit: Arc<Commit<P>>,
     pub(crate) sampler: Arc<Mutex<Sampler>>,
+    /// Log events that could not be written.
+    pub(crate) unwritten: Arc<AtomicU64>,
     pub(crate) started: Instant,
 }
 
@@ -76,6 +79,7 @@ impl<P: Plane> Respondent<P> {
             rates: &rates,
             policy: &policy,
             file: self.commit.file(),
+            unwritten: self.unwritten.load(Ordering::Relaxed),
             uptime: now().duration_since(self.started),
             now: self.plane.now(),
         };
@@ -89,8 +93,7 @@ impl<P: Plane> Respondent<P> {
         limit: Option<u64>,
         out: &mut Answer<'_>,
     ) -> Result<(), Unanswered> {
-        let policy = self.commit.current();
-        let selection = Selection::new(filter, &policy)?;
+        let selection = Selection::new(filter, &self.commit.current())?;
         let limit = limit.unwrap_or(u64::MAX);
         for worker in self.workers(&selection) {
             let left = limit.saturating_sub(out.items());
@@ -99,10 +102,11 @@ impl<P: Plane> Respondent<P> {
                 filter: selection.filter.clone(),
                 limit: left.saturating_add(1),
             };
-            let mut parts = Parts::of(&*self.plane, worker, question);
+            let parts = Parts::of(&*self.plane, worker, question);
             while let Some(part) = parts.next()? {
                 let Part::Sessions(views) = part else { return Err(confused(worker)) };
-                let present = self.plane.now();
+                // Sessions may be those of rules that came while the list was running.
+                let (policy, present) = (self.commit.current(), self.plane.now());
                 for view in views {
                     if out.items() >= limit {
                         return out.end(true);
@@ -126,7 +130,7 @@ impl<P: Plane> Respondent<P> {
             .map(|worker| Parts::of(&*self.plane, worker, question(selection.filter.clone())))
             .collect();
         let mut sum = 0;
-        for mut parts in asked {
+        for parts in asked {
             while let Some(part) = parts.next()? {
                 let Part::Count(count) = part else { return Err(confused(parts.worker)) };
                 sum += count;
@@ -138,9 +142,9 @@ impl<P: Plane> Respondent<P> {
     fn explain(&self, tuple: Tuple) -> Result<Explanation, Unanswered> {
         let policy = self.commit.current();
         let probe = probe(&tuple, &policy)?;
-        let workers = u16::try_from(self.plane.read().workers.len()).unwrap_or(u16::MAX);
+        let workers = u16::try_from(self.plane.heartbeats().len()).unwrap_or(u16::MAX);
         let worker = owner_of(&probe, workers);
-        let mut parts = Parts::of(&*self.plane, worker, Question::Explain { probe });
+        let parts = Parts::of(&*self.plane, worker, Question::Explain { probe });
         let mut explanation = None;
         while let Some(part) = parts.next()? {
             let Part::Explanation(found) = part else { return Err(confused(worker)) };
@@ -165,9 +169,8 @@ impl<P: Plane> Respondent<P> {
     /// The workers that can have what is selected.
     fn workers(&self, selection: &Selection) -> impl Iterator<Item = WorkerId> + use<P> {
         let only = selection.worker;
-        let workers: Vec<_> =
-            self.plane.read().workers.iter().map(|worker| worker.worker).collect();
-        workers.into_iter().filter(move |worker| only.is_none_or(|only| *worker == only))
+        let workers = self.plane.heartbeats().into_iter().map(|heartbeat| heartbeat.worker);
+        workers.filter(move |worker| only.is_none_or(|only| *worker == only))
     }
 }
 
@@ -183,7 +186,7 @@ impl Parts {
     }
 
     /// The next part, or nothing after the last.
-    fn next(&mut self) -> Result<Option<Part>, Unanswered> {
+    fn next(&self) -> Result<Option<Part>, Unanswered> {
         match self.receiver.recv_timeout(PATIENCE) {
             Ok(Part::Done) => Ok(None),
             Ok(part) => Ok(Some(part)),

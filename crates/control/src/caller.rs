@@ -103,6 +103,6 @@ mod tests {
     fn the_kernel_names_this_process() {
         let (stream, _other) = UnixStream::pair().unwrap();
         let caller = Caller::of(&stream).unwrap();
-        assert_eq!((caller.uid, caller.pid as u32), (geteuid(), std::process::id()));
+        assert_eq!((caller.uid, caller.pid.cast_unsigned()), (geteuid(), std::process::id()));
     }
 }

@@ -17,12 +17,12 @@ pub(crate) fn present() -> Timestamp {
 
 /// A time of day in UTC, since 1970. It is displayed as RFC 3339 with milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Timestamp(pub Duration);
+pub(crate) struct Timestamp(pub Duration);
 
 impl Timestamp {
     /// What it was `span` before.
     #[must_use]
-    pub const fn before(self, span: Duration) -> Self {
+    pub(crate) const fn before(self, span: Duration) -> Self {
         Self(self.0.saturating_sub(span))
     }
 }

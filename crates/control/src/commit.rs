@@ -17,7 +17,7 @@ use crate::plane::Plane;
 
 /// A policy that was published.
 #[derive(Clone, Debug)]
-pub struct Committed {
+pub(crate) struct Committed {
     /// Counts the policies since the start, from 1.
     pub generation: u32,
     /// The time of day of its publication.
@@ -71,7 +71,7 @@ impl FirstPolicy {
 }
 
 /// The policy in force and the way to the next one.
-pub struct Commit<P> {
+pub(crate) struct Commit<P> {
     file: PathBuf,
     plane: Arc<P>,
     /// Held for a whole reload, so that there is one at a time.
@@ -87,19 +87,19 @@ impl<P> fmt::Debug for Commit<P> {
 
 impl<P: Plane> Commit<P> {
     /// Begins with the policy that the plane was started with.
-    pub fn new(first: FirstPolicy, plane: Arc<P>) -> Self {
+    pub(crate) fn new(first: FirstPolicy, plane: Arc<P>) -> Self {
         let FirstPolicy { file, committed, snapshot: _ } = first;
         let current = Mutex::new(Arc::new(committed));
         Self { file, plane, reloading: Mutex::new(()), current }
     }
 
     /// The policy in force.
-    pub fn current(&self) -> Arc<Committed> {
+    pub(crate) fn current(&self) -> Arc<Committed> {
         Arc::clone(&self.lock())
     }
 
     /// The file that reloads read.
-    pub fn file(&self) -> &Path {
+    pub(crate) fn file(&self) -> &Path {
         &self.file
     }
 
@@ -107,13 +107,13 @@ impl<P: Plane> Commit<P> {
     ///
     /// # Errors
     /// If the file is refused; the policy in force stays.
-    pub fn reload(&self) -> Result<ReloadReport, Refusal> {
+    pub(crate) fn reload(&self) -> Result<ReloadReport, Refusal> {
         let _one_at_a_time = self.reloading.lock().unwrap_or_else(PoisonError::into_inner);
         let report = self.try_reload();
         match &report {
             Ok(report) => {
                 let ReloadReport { generation, rules, .. } = report;
-                log::info!("policy: generation {generation} with {rules} rules is in force");
+                log::info!("policy: generation {generation} is in force, number of rules: {rules}");
                 for warning in &report.warnings {
                     log::warn!("policy: {warning}");
                 }

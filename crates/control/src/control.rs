@@ -1,6 +1,8 @@
 //! All of the control side, started in order and kept going by the daemon's main thread.
 
 use std::io;
+use std::net::SocketAddr;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -12,8 +14,8 @@ use crate::clock::now;
 use crate::commit::{Commit, FirstPolicy};
 use crate::event_log::{EventLog, EventOutput, LogFileError};
 use crate::http::{MetricsAddressError, MetricsServer, MetricsSocket};
-use crate::metrics::Metrics;
-use crate::plane::Plane;
+use crate::metrics::{Metrics, Scrape};
+use crate::plane::{Heartbeat, Plane};
 use crate::rates::Sampler;
 use crate::server::ApiServer;
 use crate::socket::{ApiSocket, ApiSocketError, SocketGroups};
@@ -55,12 +57,17 @@ impl Openings {
     pub fn take(config: &config::ValidConfig) -> Result<Self, ControlError> {
         let config::SystemSettings { socket, socket_group, admin_group, .. } = &config.system;
         let groups = SocketGroups { read: socket_group.clone(), admin: admin_group.clone() };
+        // First what names the daemon that is in the way, if there is one.
+        let api = ApiSocket::bind(socket, &groups)?;
         let metrics = config.metrics.as_ref().map(|metrics| MetricsSocket::bind(metrics.listen));
-        Ok(Self {
-            metrics: metrics.transpose()?,
-            events: EventOutput::open(&config.log.output)?,
-            api: ApiSocket::bind(socket, &groups)?,
-        })
+        let metrics = metrics.transpose()?;
+        Ok(Self { api, metrics, events: EventOutput::open(&config.log.output)? })
+    }
+
+    /// Where metrics will be answered; none: nowhere.
+    #[must_use]
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.metrics.as_ref().and_then(|socket| socket.address().ok())
     }
 }
 
@@ -108,10 +115,17 @@ impl<P: Plane> Control<P> {
         let rules = first.config().metrics.as_ref().map_or(0, |metrics| metrics.rules);
         let commit = Arc::new(Commit::new(first, Arc::clone(&plane)));
         let sampler = Arc::new(Mutex::new(Sampler::new(plane.read(), now())));
-        let events = EventLog::start(events, Arc::clone(&plane), Arc::clone(&commit))
+        let unwritten = Arc::new(AtomicU64::new(0));
+        let (taken, counted) = (Arc::clone(&plane), Arc::clone(&unwritten));
+        let events = EventLog::start(events, taken, Arc::clone(&commit), counted)
             .map_err(|error| ControlError::Thread("the event log", error))?;
-        let metrics = Metrics::new(Arc::clone(&plane), Arc::clone(&commit), rules)?;
-        let metrics = Arc::new(metrics);
+        let scrape = Scrape {
+            plane: Arc::clone(&plane),
+            commit: Arc::clone(&commit),
+            unwritten: Arc::clone(&unwritten),
+            rules,
+        };
+        let metrics = Arc::new(Metrics::new(scrape)?);
         let rendered = Arc::clone(&metrics);
         let metrics_server = metrics_socket
             .map(|socket| socket.serve(move || rendered.render()))
@@ -121,6 +135,7 @@ impl<P: Plane> Control<P> {
             plane: Arc::clone(&plane),
             commit: Arc::clone(&commit),
             sampler: Arc::clone(&sampler),
+            unwritten,
             started,
         };
         let api = ApiServer::start(api, respondent)
@@ -137,16 +152,14 @@ impl<P: Plane> Control<P> {
         for span in self.plane.reap() {
             self.metrics.swapped(span);
         }
-        let reading = self.plane.read();
-        let stalled =
-            reading.workers.iter().find(|worker| worker.heartbeat_age > self.stall_timeout);
-        if let Some(worker) = stalled {
+        let heartbeats = self.plane.heartbeats();
+        let stalled = heartbeats.iter().find(|heartbeat| heartbeat.age > self.stall_timeout);
+        if let Some(&Heartbeat { worker, core, age }) = stalled {
             self.plane.cut();
-            let (core, age) = (worker.core, worker.heartbeat_age);
-            return Err(Stall { worker: worker.worker.0, core, age });
+            return Err(Stall { worker: worker.0, core, age });
         }
         let mut sampler = self.sampler.lock().unwrap_or_else(PoisonError::into_inner);
-        sampler.sample(now(), || reading);
+        sampler.sample(now(), || self.plane.read());
         Ok(())
     }
 

@@ -7,7 +7,9 @@ use api::{
     ProtocolReasonCount, ReasonCount, RuleInfo, Session, SessionId, SessionsStatus, Version,
     WorkerFrames, WorkerStatus,
 };
-use engine::{Cause, Counter, DropReason, EndReason, Protocol, RuleHits, SessionView, Time, WorkerId};
+use engine::{
+    Cause, Counter, DropReason, EndReason, Protocol, RuleHits, SessionView, Time, WorkerId,
+};
 use policy::{RuleId, ZoneSet};
 
 use crate::clock::{Timestamp, now, present};
@@ -26,6 +28,8 @@ pub(crate) struct View<'a> {
     pub(crate) rates: &'a Rates,
     pub(crate) policy: &'a Committed,
     pub(crate) file: &'a std::path::Path,
+    /// Log events that were taken from the workers and could not be written.
+    pub(crate) unwritten: u64,
     pub(crate) uptime: Duration,
     /// The present of sessions and hits.
     pub(crate) now: Time,
@@ -56,11 +60,15 @@ impl View<'_> {
             },
             ports: self.port_summaries(),
             top_drops: self.top_drops(),
-            memory: reading.buffers.iter().map(|pool| MemoryStatus {
-                socket: pool.socket,
-                mbufs_in_use: pool.in_use,
-                mbufs: pool.total,
-            }).collect(),
+            memory: reading
+                .buffers
+                .iter()
+                .map(|pool| MemoryStatus {
+                    socket: pool.socket,
+                    mbufs_in_use: pool.in_use,
+                    mbufs: pool.total,
+                })
+                .collect(),
             alarms: self.alarms(),
         }
     }
@@ -78,7 +86,7 @@ impl View<'_> {
                     received: worker.counters.get(Counter::Received),
                     forwarded: worker.forwarded,
                     dropped: worker.dropped() + worker.counters.rejected(),
-                    handed_over: worker.counters.handed_over(),
+                    handed_over: worker.handed_over(),
                     generation: worker.generation,
                     heartbeat_age_seconds: worker.heartbeat_age.as_secs_f64(),
                 }
@@ -111,7 +119,8 @@ impl View<'_> {
                 self.reading.workers.iter().map(|worker| worker.dropped_for(reason)).sum();
             dropped + counters.get(Counter::Rejected(reason))
         };
-        let mut drops: Vec<_> = DropReason::all().map(|reason| reason_count(reason, both(reason))).collect();
+        let mut drops: Vec<_> =
+            DropReason::all().map(|reason| reason_count(reason, both(reason))).collect();
         drops.retain(|drop| drop.count > 0);
         drops.sort_by_key(|drop| core::cmp::Reverse(drop.count));
         drops.truncate(TOP_DROPS);
@@ -147,9 +156,13 @@ impl View<'_> {
                 alarm(AlarmKind::WorkerBehind, message);
             }
         }
-        let lost: u64 = reading.workers.iter().map(|worker| worker.events_lost).sum();
-        if lost > 0 {
-            let message = format!("{lost} log events were lost: the log is slower than the workers");
+        let overrun: u64 = reading.workers.iter().map(|worker| worker.events_lost).sum();
+        let unwritten = self.unwritten;
+        if overrun + unwritten > 0 {
+            let message = format!(
+                "log events were lost: {overrun} because the log is slower than the workers, \
+                 {unwritten} because it could not be written"
+            );
             alarm(AlarmKind::EventsLost, message);
         }
         if rates.missing_at_rest != 0 {
@@ -178,9 +191,8 @@ impl View<'_> {
                 device: reading.device.clone(),
                 driver: reading.driver.clone(),
                 mac: format!("{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{f:02x}"),
-                zone: in_topology.map_or_else(String::new, |port| {
-                    topology.zone_name(port.zone).to_owned()
-                }),
+                zone: in_topology
+                    .map_or_else(String::new, |port| topology.zone_name(port.zone).to_owned()),
                 partner: in_topology
                     .map(|_| topology.port(topology.partner(reading.port)).name.clone()),
                 link_up: reading.link_up,
@@ -200,8 +212,7 @@ impl View<'_> {
     pub(crate) fn counters(&self) -> api::Counters {
         let counters = self.reading.counters();
         let workers = &self.reading.workers;
-        let dropped =
-            |reason| workers.iter().map(|worker| worker.dropped_for(reason)).sum();
+        let dropped = |reason| workers.iter().map(|worker| worker.dropped_for(reason)).sum();
         api::Counters {
             version: Version,
             frames: self.reading.balance(),
@@ -214,7 +225,7 @@ impl View<'_> {
                 .iter()
                 .map(|&cause| NamedCount {
                     name: cause.name().to_owned(),
-                    count: counters.get(Counter::HandedOver(cause)),
+                    count: workers.iter().map(|worker| worker.handed_over_for(cause)).sum(),
                 })
                 .collect(),
             sessions_created: Protocol::ALL
@@ -233,7 +244,8 @@ impl View<'_> {
                     count: counters.get(Counter::Ended(protocol, reason)),
                 })
                 .collect(),
-            events_lost: workers.iter().map(|worker| worker.events_lost).sum(),
+            events_lost: workers.iter().map(|worker| worker.events_lost).sum::<u64>()
+                + self.unwritten,
         }
     }
 
@@ -281,18 +293,17 @@ fn worker_frames(worker: &WorkerReading) -> WorkerFrames {
         rejected: counters.rejected(),
         consumed: counters.get(Counter::Consumed),
         held: counters.get(Counter::Held),
-        made: counters.get(Counter::Made),
-        handed_over: counters.handed_over(),
+        made: worker.made(),
+        handed_over: worker.handed_over(),
     }
 }
 
 fn zones(policy: &Committed, zones: &ZoneSet) -> Vec<String> {
     match zones {
         ZoneSet::Any => vec!["any".to_owned()],
-        ZoneSet::Only(zones) => zones
-            .iter()
-            .map(|zone| policy.config.policy.zone_name(*zone).to_owned())
-            .collect(),
+        ZoneSet::Only(zones) => {
+            zones.iter().map(|zone| policy.config.policy.zone_name(*zone).to_owned()).collect()
+        }
     }
 }
 

@@ -47,7 +47,7 @@ pub struct LogFileError {
 
 /// Where events are written, opened before anything depends on it.
 #[derive(Debug)]
-pub struct EventOutput {
+pub(crate) struct EventOutput {
     /// The file, to open it anew; none: standard output.
     path: Option<PathBuf>,
     sink: Sink,
@@ -64,7 +64,7 @@ impl EventOutput {
     ///
     /// # Errors
     /// If the file cannot be opened for appending.
-    pub fn open(output: &LogOutput) -> Result<Self, LogFileError> {
+    pub(crate) fn open(output: &LogOutput) -> Result<Self, LogFileError> {
         match output {
             LogOutput::Stdout => Ok(Self { path: None, sink: Sink::Stdout(io::stdout()) }),
             LogOutput::File(path) => match append(path) {
@@ -109,20 +109,21 @@ pub(crate) struct EventLog {
 struct State {
     stopping: AtomicBool,
     reopen: AtomicBool,
-    /// Events that could not be written.
-    unwritten: AtomicU64,
 }
 
 impl EventLog {
-    /// Writes from here on.
+    /// Writes from here on. What was taken from the workers and could not be written is added to
+    /// `unwritten`.
     pub(crate) fn start<P: Plane>(
         output: EventOutput,
         plane: Arc<P>,
         commit: Arc<Commit<P>>,
+        unwritten: Arc<AtomicU64>,
     ) -> io::Result<Self> {
         let state = Arc::new(State::default());
         let (end, ended) = sync_channel(0);
-        let writer = Writer { output, plane, commit, state: Arc::clone(&state), failing: false };
+        let writer =
+            Writer { output, plane, commit, state: Arc::clone(&state), unwritten, failing: false };
         thread::Builder::new().name("events".to_owned()).spawn(move || writer.run(end))?;
         Ok(Self { state, ended })
     }
@@ -130,11 +131,6 @@ impl EventLog {
     /// Opens the file by its name again.
     pub(crate) fn reopen(&self) {
         self.state.reopen.store(true, Ordering::Release);
-    }
-
-    /// Events that were taken from the workers and could not be written.
-    pub(crate) fn unwritten(&self) -> u64 {
-        self.state.unwritten.load(Ordering::Relaxed)
     }
 
     /// Writes what is left and ends. A log that nobody reads any more is left behind after a moment.
@@ -151,6 +147,7 @@ struct Writer<P> {
     plane: Arc<P>,
     commit: Arc<Commit<P>>,
     state: Arc<State>,
+    unwritten: Arc<AtomicU64>,
     /// The last write failed: that was said, and is not said again for each.
     failing: bool,
 }
@@ -182,6 +179,8 @@ impl<P: Plane> Writer<P> {
         if events.is_empty() {
             return 0;
         }
+        // Each worker has a queue of its own; together they are in order only after this.
+        events.sort_by_key(|event| event.time);
         let count = events.len() as u64;
         let policy = self.commit.current();
         let (worker_now, wall_now) = (self.plane.now(), present());
@@ -197,7 +196,7 @@ impl<P: Plane> Writer<P> {
         match self.output.write(&lines) {
             Ok(()) => self.failing = false,
             Err(error) => {
-                self.state.unwritten.fetch_add(count, Ordering::Relaxed);
+                self.unwritten.fetch_add(count, Ordering::Relaxed);
                 if !self.failing {
                     log::error!("event log: {error}; events are lost and counted until it works");
                 }

@@ -47,14 +47,14 @@ fn remedy(error: &io::Error) -> &'static str {
 
 /// The bound address. Nobody is answered before [`MetricsSocket::serve`].
 #[derive(Debug)]
-pub struct MetricsSocket(TcpListener);
+pub(crate) struct MetricsSocket(TcpListener);
 
 impl MetricsSocket {
     /// Takes the address.
     ///
     /// # Errors
     /// If it cannot be had.
-    pub fn bind(address: SocketAddr) -> Result<Self, MetricsAddressError> {
+    pub(crate) fn bind(address: SocketAddr) -> Result<Self, MetricsAddressError> {
         TcpListener::bind(address)
             .map(Self)
             .map_err(|source| MetricsAddressError { address, source })
@@ -64,7 +64,7 @@ impl MetricsSocket {
     ///
     /// # Errors
     /// If the system does not say.
-    pub fn address(&self) -> io::Result<SocketAddr> {
+    pub(crate) fn address(&self) -> io::Result<SocketAddr> {
         self.0.local_addr()
     }
 
@@ -72,7 +72,7 @@ impl MetricsSocket {
     ///
     /// # Errors
     /// If no thread can be had.
-    pub fn serve(
+    pub(crate) fn serve(
         self,
         render: impl Fn() -> String + Send + Sync + 'static,
     ) -> io::Result<MetricsServer> {
@@ -82,7 +82,7 @@ impl MetricsSocket {
 
 /// The running listener; dropping it ends it.
 #[derive(Debug)]
-pub struct MetricsServer(#[expect(dead_code, reason = "held for its drop")] Acceptor);
+pub(crate) struct MetricsServer(#[expect(dead_code, reason = "held for its drop")] Acceptor);
 
 struct Http<R> {
     render: R,

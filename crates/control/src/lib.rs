@@ -29,5 +29,7 @@ pub use commit::FirstPolicy;
 pub use control::{Control, ControlError, Openings, Stall};
 pub use event_log::LogFileError;
 pub use http::MetricsAddressError;
-pub use plane::{BufferReading, Part, Plane, PortReading, Question, Reading, WorkerReading};
+pub use plane::{
+    BufferReading, Heartbeat, Part, Plane, PortReading, Question, Reading, WorkerReading,
+};
 pub use socket::ApiSocketError;

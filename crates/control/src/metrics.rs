@@ -8,6 +8,7 @@ mod families;
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use prometheus::core::{Collector, Desc};
@@ -36,12 +37,8 @@ impl fmt::Debug for Metrics {
 }
 
 impl Metrics {
-    /// Metrics of a plane. At most `rules` rules have a series of their own.
-    pub(crate) fn new<P: Plane>(
-        plane: Arc<P>,
-        commit: Arc<Commit<P>>,
-        rules: usize,
-    ) -> prometheus::Result<Self> {
+    /// Metrics of a plane.
+    pub(crate) fn new<P: Plane>(scrape: Scrape<P>) -> prometheus::Result<Self> {
         let registry = Registry::new();
         let options = HistogramOpts::new(
             "policy_swap_seconds",
@@ -51,7 +48,7 @@ impl Metrics {
         let swap_seconds = Histogram::with_opts(options)?;
         registry.register(Box::new(swap_seconds.clone()))?;
         let descriptions = families::descriptions()?;
-        registry.register(Box::new(Scrape { plane, commit, rules, descriptions }))?;
+        registry.register(Box::new(Described { scrape, descriptions }))?;
         Ok(Self { registry, swap_seconds })
     }
 
@@ -70,21 +67,31 @@ impl Metrics {
     }
 }
 
-/// Reads the plane at each scrape.
-struct Scrape<P> {
-    plane: Arc<P>,
-    commit: Arc<Commit<P>>,
-    rules: usize,
+/// What each scrape reads.
+pub(crate) struct Scrape<P> {
+    pub(crate) plane: Arc<P>,
+    pub(crate) commit: Arc<Commit<P>>,
+    /// Log events that could not be written.
+    pub(crate) unwritten: Arc<AtomicU64>,
+    /// At most so many rules have a series of their own.
+    pub(crate) rules: usize,
+}
+
+/// A scrape with the descriptions that the registry asks for.
+struct Described<P> {
+    scrape: Scrape<P>,
     descriptions: Vec<Desc>,
 }
 
-impl<P: Plane> Collector for Scrape<P> {
+impl<P: Plane> Collector for Described<P> {
     fn desc(&self) -> Vec<&Desc> {
         self.descriptions.iter().collect()
     }
 
     fn collect(&self) -> Vec<MetricFamily> {
-        families::collect(&self.plane.read(), &self.commit.current(), self.rules)
+        let Scrape { plane, commit, unwritten, rules } = &self.scrape;
+        let unwritten = unwritten.load(Ordering::Relaxed);
+        families::collect(&plane.read(), &commit.current(), unwritten, *rules)
     }
 }
 

@@ -9,7 +9,7 @@ use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
 use engine::{
-    Counter, Counters, Cut, DropReason, Event, Explanation, PortIndex, Probe, RuleHits,
+    Cause, Counter, Counters, Cut, DropReason, Event, Explanation, PortIndex, Probe, RuleHits,
     SessionFilter, SessionView, Snapshot, Time, WorkerId,
 };
 
@@ -17,6 +17,9 @@ use engine::{
 pub trait Plane: Send + Sync + 'static {
     /// Everything that is counted, as it stands. Reading stops nobody.
     fn read(&self) -> Reading;
+
+    /// When each worker last gave a sign of life. Cheaper than [`Self::read`], which asks devices too.
+    fn heartbeats(&self) -> Vec<Heartbeat>;
 
     /// The present on the clock of the workers: of sessions, events and rule hits.
     fn now(&self) -> Time;
@@ -79,6 +82,17 @@ pub enum Part {
     Done,
 }
 
+/// A worker's last sign of life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Heartbeat {
+    /// The worker.
+    pub worker: WorkerId,
+    /// The CPU that it runs on.
+    pub core: u32,
+    /// How long ago it was.
+    pub age: Duration,
+}
+
 /// All counters at about one instant.
 #[derive(Clone, Debug, Default)]
 pub struct Reading {
@@ -107,6 +121,10 @@ pub struct WorkerReading {
     pub tx_full: u64,
     /// Frames that found the ring to another worker full. They are dropped.
     pub handover_full: u64,
+    /// Frames that the shard made and that met one of these two fates.
+    pub made_lost: u64,
+    /// Finished frames given to the worker that has a transmit queue.
+    pub tx_queue: u64,
     /// The generation that it works by.
     pub generation: u32,
     /// How long ago it last gave a sign of life.
@@ -133,6 +151,25 @@ impl WorkerReading {
             0
         };
         self.counters.get(Counter::Dropped(reason)) + outside
+    }
+
+    /// Frames given to another worker for a cause, by the shard or on their way from it.
+    #[must_use]
+    pub fn handed_over_for(&self, cause: Cause) -> u64 {
+        let outside = if cause == Cause::TxQueue { self.tx_queue } else { 0 };
+        self.counters.get(Counter::HandedOver(cause)) + outside
+    }
+
+    /// All frames given to another worker.
+    #[must_use]
+    pub fn handed_over(&self) -> u64 {
+        self.counters.handed_over() + self.tx_queue
+    }
+
+    /// Frames made and sent.
+    #[must_use]
+    pub fn made(&self) -> u64 {
+        self.counters.get(Counter::Made).saturating_sub(self.made_lost)
     }
 
     /// All frames dropped.
@@ -210,10 +247,11 @@ impl Reading {
             consumed: counters.get(Counter::Consumed),
             held: counters.get(Counter::Held),
             in_rings: self.in_rings,
-            made: counters.get(Counter::Made),
+            made: of_workers(WorkerReading::made),
             difference: 0,
         };
-        let api::FrameBalance { received, forwarded, dropped, rejected, consumed, held, .. } = balance;
+        let api::FrameBalance { received, forwarded, dropped, rejected, consumed, held, .. } =
+            balance;
         let found = forwarded + dropped + rejected + consumed + held + balance.in_rings;
         balance.difference = received.wrapping_sub(found).cast_signed();
         balance

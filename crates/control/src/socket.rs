@@ -72,7 +72,7 @@ fn remedy(error: &io::Error) -> &'static str {
 
 /// Who may use the socket, as the configuration says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct SocketGroups {
+pub(crate) struct SocketGroups {
     /// The group that may connect and read.
     pub read: Option<String>,
     /// The group that may change the box.
@@ -104,7 +104,7 @@ impl SocketGroups {
 
 /// The bound socket. Connections wait until it is served. Dropping it removes the file.
 #[derive(Debug)]
-pub struct ApiSocket {
+pub(crate) struct ApiSocket {
     pub(crate) listener: UnixListener,
     pub(crate) groups: GroupIds,
     pub(crate) file: SocketFile,
@@ -116,7 +116,7 @@ impl ApiSocket {
     ///
     /// # Errors
     /// See [`ApiSocketError`].
-    pub fn bind(path: &Path, groups: &SocketGroups) -> Result<Self, ApiSocketError> {
+    pub(crate) fn bind(path: &Path, groups: &SocketGroups) -> Result<Self, ApiSocketError> {
         let system =
             |step| move |source| ApiSocketError::System { path: path.to_owned(), step, source };
         let groups = groups.resolve()?;

@@ -1,2 +1,52 @@
-//! Ports, worker loops and the delivery of snapshots.
+//! Ports, workers and the way of frames between them: the engine's shards, put to work on DPDK.
+//!
+//! ```text
+//!   ports ══ queues ══► worker 0 ── shard 0 ══ queues ══► ports
+//!                         │   ▲ rings, one for each ordered pair of workers
+//!                         ▼   │
+//!                       worker 1 ── shard 1
+//!   control core ── mailbox of each worker: policy, commands ──►
+//!                ◄── boards of figures, log events, policies to be freed
+//! ```
+//!
+//! [`Dataplane::start`] makes all of it or nothing. A worker never waits for anybody: what finds no room is
+//! dropped and counted, and its figures are there to be read at any time.
+//!
+//! Every received frame is found again: received = forwarded + dropped (by the shard, by a full port or a full
+//! ring) + rejected + consumed + held + in rings.
+//!
+//! Not here: what becomes of a frame (`engine`); configuration files, metrics, the log (`control`).
 #![forbid(unsafe_code)]
+
+mod board;
+mod clock;
+mod command;
+mod config;
+mod crew;
+mod error;
+mod footprint;
+mod frame;
+mod handle;
+mod kernel_path;
+mod mailbox;
+mod memory;
+mod outlet;
+mod plane;
+mod polling;
+mod port;
+mod queues;
+mod start;
+mod worker;
+
+pub use command::{Answer, Command};
+pub use config::{Device, PlaneConfig, Polling, PortConfig};
+pub use dpdk::{
+    AttachError, ConfigureError, DeviceInfoError, EalError, HugeMemoryError, Link, MempoolError,
+    PinError, PortLookupError, PortStats, RegisterError, RingError, RssTypes, ShutdownError,
+};
+pub use error::{PortFault, StartError, WorkerFault};
+pub use footprint::{Footprint, MemoryShortage};
+pub use handle::WorkerStatus;
+pub use kernel_path::KernelPathError;
+pub use plane::{Dataplane, MbufUse, Summary};
+pub use port::{PortStatus, Steering};

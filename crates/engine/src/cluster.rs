@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use ahash::RandomState;
 use hashbrown::HashMap;
-use session::Time;
 use session::memory::Heap;
+use session::{LONGEST, Time};
 
 use crate::counters::Counters;
 use crate::frame::{Event, Frame, Handover, Judgement, Outbox, ReceiveFlags, Verdict, WorkerId};
@@ -23,7 +23,8 @@ pub struct Tape {
     number: Option<u64>,
     port: PortIndex,
     octets: Vec<u8>,
-    verify: bool,
+    /// Captured on one of the hosts, whose NIC fills in checksums and divides or joins segments.
+    from_host: bool,
 }
 
 impl AsRef<[u8]> for Tape {
@@ -38,7 +39,11 @@ impl Frame for Tape {
     }
 
     fn receive_flags(&self) -> ReceiveFlags {
-        ReceiveFlags { ip_checksum_good: !self.verify, ..ReceiveFlags::default() }
+        ReceiveFlags {
+            ip_checksum_good: self.from_host,
+            joined: self.from_host,
+            ..ReceiveFlags::default()
+        }
     }
 }
 
@@ -68,7 +73,7 @@ pub struct Fate {
 pub struct Cluster {
     shards: Vec<Shard<Tape, Heap>>,
     desk: Desk,
-    verify_checksums: bool,
+    on_the_wire: bool,
 }
 
 /// Where all shards put what they decide.
@@ -92,6 +97,17 @@ const TOMBSTONES: usize = 65_536;
 impl Cluster {
     /// `workers` shards, each with room for the whole box's sessions, that judge by `snapshot`.
     pub fn new(workers: u16, snapshot: &Arc<Snapshot>) -> Self {
+        Self::with_room(workers, snapshot, session::fragment::Limits::default(), TOMBSTONES)
+    }
+
+    /// As [`Self::new`], with other bounds for the fragments that each shard holds and for the ended sessions that
+    /// it remembers.
+    pub fn with_room(
+        workers: u16,
+        snapshot: &Arc<Snapshot>,
+        fragments: session::fragment::Limits,
+        tombstones: usize,
+    ) -> Self {
         let workers = workers.max(1);
         let shards = (0..workers).map(|worker| {
             let config = ShardConfig {
@@ -100,8 +116,8 @@ impl Cluster {
                 share: 1,
                 seed: SEED,
                 own_macs: Vec::new(),
-                fragments: session::fragment::Limits::default(),
-                tombstones: TOMBSTONES,
+                fragments,
+                tombstones,
             };
             match Shard::new(config, Arc::clone(snapshot), &mut Heap) {
                 Ok(shard) => shard,
@@ -109,13 +125,14 @@ impl Cluster {
         });
         let shards: Vec<_> = shards.collect();
         let queues = shards.iter().map(|_| VecDeque::new()).collect();
-        Self { shards, desk: Desk { queues, ..Desk::default() }, verify_checksums: false }
+        Self { shards, desk: Desk { queues, ..Desk::default() }, on_the_wire: false }
     }
 
-    /// Whether IPv4 header checksums are verified, as they are on a running box. They are not by default: a
-    /// capture that was taken on the sending host shows them as they were before its NIC filled them in.
-    pub fn verify_checksums(&mut self, verify: bool) {
-        self.verify_checksums = verify;
+    /// Takes frames as a running box sees them: IPv4 header checksums are verified, and no TCP segment may be
+    /// longer than the MTU. By default they are taken as a capture on one of the hosts shows them, before its
+    /// NIC filled in checksums and divided segments, or after it joined them.
+    pub fn on_the_wire(&mut self, on_the_wire: bool) {
+        self.on_the_wire = on_the_wire;
     }
 
     /// Judges the frame with this number, that came in by `port` at `now`, which is not before any earlier call's.
@@ -127,7 +144,7 @@ impl Cluster {
         let hash = parsed.map_or(0, |descriptor| steering_hash(&descriptor));
         let worker = worker_of(hash, workers);
         let mut burst = Burst::new();
-        burst.push(Tape { number: Some(number), port, octets, verify: self.verify_checksums });
+        burst.push(Tape { number: Some(number), port, octets, from_host: !self.on_the_wire });
         self.desk.worker = worker;
         self.shards[worker.index()].process(now, &mut burst, &mut self.desk);
         self.work_off(now);
@@ -135,6 +152,14 @@ impl Cluster {
 
     /// Lets time pass: what is due ends.
     pub fn advance(&mut self, now: Time) {
+        // No session outlives the longest timeout. A capture may leap further than entries can count.
+        while now.since(self.desk.now) > LONGEST {
+            self.step_to(self.desk.now + LONGEST);
+        }
+        self.step_to(now);
+    }
+
+    fn step_to(&mut self, now: Time) {
         self.desk.now = now;
         for (index, shard) in self.shards.iter_mut().enumerate() {
             self.desk.worker = WorkerId(u16::try_from(index).unwrap_or(0));
@@ -230,7 +255,7 @@ impl Outbox<Tape> for Desk {
     }
 
     fn make(&mut self, octets: &[u8]) -> Option<Tape> {
-        Some(Tape { number: None, port: PortIndex(0), octets: octets.to_vec(), verify: false })
+        Some(Tape { number: None, port: PortIndex(0), octets: octets.to_vec(), from_host: false })
     }
 
     fn event(&mut self, event: &Event) {

@@ -185,7 +185,7 @@ mod tests {
         all.extend(DropReason::all().map(Counter::Rejected));
         all.extend(Cause::ALL.iter().copied().map(Counter::HandedOver));
         for &protocol in Protocol::ALL {
-            assert!(protocol.states().count() <= STATES_MAX, "{protocol}");
+            assert!(protocol.states().len() <= STATES_MAX, "{protocol}");
             all.push(Counter::Created(protocol));
             all.extend(EndReason::ALL.iter().map(|&reason| Counter::Ended(protocol, reason)));
             all.extend((0..STATES_MAX).map(|state| Counter::Sessions(protocol, state)));

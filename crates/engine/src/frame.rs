@@ -38,6 +38,9 @@ pub struct ReceiveFlags {
     pub l4_checksum_bad: bool,
     /// The frame is in several buffers: its octets are not contiguous.
     pub scattered: bool,
+    /// TCP segments may be longer than they were on the wire: a capture on a host shows them before its NIC
+    /// divided them, or after it joined them.
+    pub joined: bool,
 }
 
 /// What a frame that is handed over to another worker carries along.
@@ -98,7 +101,7 @@ pub struct Judgement {
     pub direction: Option<Direction>,
     /// The state of the session after the frame.
     pub state: Option<&'static str>,
-    /// The rule that decided; of a living session, the rule that allowed it.
+    /// The rule that decided, or that allowed the session; none for the implicit drop, and where no rule was asked.
     pub rule: Option<RuleId>,
 }
 

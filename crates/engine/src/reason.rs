@@ -29,8 +29,6 @@ wire::named! {
         Land = "land",
         /// The source address names no single host on the wire: group, broadcast, unspecified or loopback.
         MartianSource = "martian_source",
-        /// The Ethernet source is a group address.
-        GroupSourceMac = "group_source_mac",
         /// The source address is not in the networks of the port.
         Spoofed = "spoofed",
         /// The frame bears the port's own MAC address as source: the host sent it itself.

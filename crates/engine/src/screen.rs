@@ -42,15 +42,16 @@ pub(crate) fn screen<F: Frame>(
     {
         return Err(Cut::OwnMac.into());
     }
-    if bytes.get(6).is_some_and(|octet| octet & 1 != 0) {
-        return Err(Cut::GroupSourceMac.into());
-    }
     match descriptor.class {
         Class::Ipv4 | Class::Ipv6 => {
             if flags.l4_checksum_bad {
                 return Err(Cut::L4Checksum.into());
             }
             network(&descriptor, port, topology)?;
+            let joined = flags.joined && matches!(descriptor.transport, Transport::Tcp(_));
+            if !joined && length(&descriptor) > topology.port(topology.partner(port)).mtu {
+                return Err(Cut::ExceedsMtu.into());
+            }
             transport(&descriptor).map(|kind| (descriptor, kind)).map_err(DropReason::from)
         }
         Class::Arp | Class::LinkLocal => Ok((descriptor, Kind::Untracked)),
@@ -80,7 +81,7 @@ fn listed(topology: &Topology, port: PortIndex, ethertype: u16) -> Result<(), Dr
     if topology.permits_ethertype(port, ethertype) { Ok(()) } else { Err(Cut::Ethertype.into()) }
 }
 
-/// Addresses, options and length.
+/// Addresses and options.
 #[inline]
 fn network(descriptor: &Descriptor, port: PortIndex, topology: &Topology) -> Result<(), Cut> {
     if is_martian(descriptor) {
@@ -92,10 +93,13 @@ fn network(descriptor: &Descriptor, port: PortIndex, topology: &Topology) -> Res
     if topology.spoofed(port, descriptor.source) {
         return Err(Cut::Spoofed);
     }
-    if descriptor.end - descriptor.l3 > topology.port(topology.partner(port)).mtu {
-        return Err(Cut::ExceedsMtu);
-    }
     Ok(())
+}
+
+/// Octets of the IP packet.
+#[inline]
+fn length(descriptor: &Descriptor) -> u16 {
+    descriptor.end - descriptor.l3
 }
 
 /// Whether the source names no single host that could send on a wire: a group, the loopback (RFC 1122

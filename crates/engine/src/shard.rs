@@ -241,6 +241,11 @@ impl<F: Frame, M: Memory> Shard<F, M> {
         &self.core.rule_hits
     }
 
+    /// How many sessions there are, those whose timeout is over but whose timer has not come included.
+    pub fn session_count(&self) -> u32 {
+        self.core.sessions.len()
+    }
+
     /// How many sessions it has room for.
     pub fn capacity(&self) -> u32 {
         self.core.sessions.capacity()

@@ -2,6 +2,7 @@
 
 use core::fmt;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
 
 use ipnet::IpNet;
 
@@ -72,14 +73,14 @@ pub struct AddressSet {
 impl AddressSet {
     /// No address.
     #[must_use]
-    pub const fn empty() -> Self {
-        Self { v4: Ranges(Vec::new()), v6: Ranges(Vec::new()) }
+    pub fn empty() -> Self {
+        Self::default()
     }
 
     /// Every address of both families.
     #[must_use]
     pub fn any() -> Self {
-        Self { v4: Ranges(vec![(0, u32::MAX)]), v6: Ranges(vec![(0, u128::MAX)]) }
+        Self { v4: Ranges([(0, u32::MAX)].into()), v6: Ranges([(0, u128::MAX)].into()) }
     }
 
     /// Whether no address is in it.
@@ -91,7 +92,7 @@ impl AddressSet {
     /// Whether every address of both families is in it.
     #[must_use]
     pub fn is_any(&self) -> bool {
-        self.v4.0 == [(0, u32::MAX)] && self.v6.0 == [(0, u128::MAX)]
+        *self.v4.0 == [(0, u32::MAX)] && *self.v6.0 == [(0, u128::MAX)]
     }
 
     /// Whether the address is in it.
@@ -107,10 +108,13 @@ impl AddressSet {
     /// The addresses in any of the sets; one pass, however many there are.
     #[must_use]
     pub fn union_of(sets: impl IntoIterator<Item = Self>) -> Self {
+        let mut sets = sets.into_iter();
+        let first = sets.next().unwrap_or_default();
+        let Some(second) = sets.next() else { return first };
         let (mut v4, mut v6) = (Vec::new(), Vec::new());
-        for set in sets {
-            v4.extend(set.v4.0);
-            v6.extend(set.v6.0);
+        for set in [first, second].into_iter().chain(sets) {
+            v4.extend_from_slice(&set.v4.0);
+            v6.extend_from_slice(&set.v6.0);
         }
         Self { v4: Ranges::normalised(v4), v6: Ranges::normalised(v6) }
     }
@@ -135,7 +139,7 @@ impl AddressSet {
     }
 
     /// Whether an address of IPv4 (`false`: of IPv6) is in it.
-    pub(crate) const fn has_family(&self, v4: bool) -> bool {
+    pub(crate) fn has_family(&self, v4: bool) -> bool {
         if v4 { !self.v4.0.is_empty() } else { !self.v6.0.is_empty() }
     }
 
@@ -198,9 +202,10 @@ impl Bits for u128 {
     }
 }
 
-/// Inclusive ranges of one family: ascending, and no two overlap or touch.
+/// Inclusive ranges of one family: ascending, and no two overlap or touch. Shared, since many rules name
+/// the same object.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-struct Ranges<T>(Vec<(T, T)>);
+struct Ranges<T>(Arc<[(T, T)]>);
 
 impl<T: Bits> Ranges<T> {
     fn normalised(mut ranges: Vec<(T, T)>) -> Self {
@@ -214,7 +219,7 @@ impl<T: Bits> Ranges<T> {
                 Some(_) | None => merged.push((first, last)),
             }
         }
-        Self(merged)
+        Self(merged.into())
     }
 
     #[inline]
@@ -231,9 +236,12 @@ impl<T: Bits> Ranges<T> {
     }
 
     fn minus(&self, other: &Self) -> Self {
+        if other.0.is_empty() {
+            return self.clone();
+        }
         let mut left = Vec::with_capacity(self.0.len());
         let mut holes = other.0.iter().peekable();
-        for (first, last) in &self.0 {
+        for (first, last) in self.0.iter() {
             let mut rest = Some(*first);
             while let (Some(start), Some((hole_first, hole_last))) = (rest, holes.peek()) {
                 if hole_first > last {
@@ -255,7 +263,7 @@ impl<T: Bits> Ranges<T> {
                 left.push((start, *last));
             }
         }
-        Self(left)
+        Self(left.into())
     }
 }
 
@@ -289,7 +297,7 @@ mod tests {
         fn sets_agree_with_their_ranges(one in some_ranges(), two in some_ranges()) {
             let first = Ranges::normalised(one.clone());
             let second = Ranges::normalised(two.clone());
-            let union = Ranges::normalised([first.0.clone(), second.0.clone()].concat());
+            let union = Ranges::normalised([&*first.0, &*second.0].concat());
             let minus = first.minus(&second);
             let mut covered = true;
             for address in addresses() {
@@ -300,7 +308,7 @@ mod tests {
                 covered &= in_one || !in_two;
             }
             prop_assert_eq!(first.covers(&second), covered);
-            prop_assert_eq!(&Ranges::normalised(minus.0.clone()), &minus);
+            prop_assert_eq!(&Ranges::normalised(minus.0.to_vec()), &minus);
         }
     }
 

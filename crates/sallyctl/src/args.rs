@@ -104,8 +104,12 @@ pub(crate) struct ExplainArguments {
     /// Judge by this configuration file alone, without the daemon
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
-    /// proto source[:port] destination[:port] in=PORT [flags=S]
-    #[arg(value_name = "TUPLE", required = true)]
+    /// The packet
+    #[arg(
+        value_name = "TUPLE",
+        required = true,
+        help = "proto source[:port] destination[:port] in=PORT [flags=S]"
+    )]
     pub(crate) tuple: Vec<String>,
 }
 

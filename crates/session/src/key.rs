@@ -72,6 +72,12 @@ impl Context {
         self.0
     }
 
+    /// The packed VLAN identifiers without the domain: 24 bits.
+    #[inline]
+    pub const fn vlan_bits(self) -> u32 {
+        self.0 & 0x00ff_ffff
+    }
+
     /// The context of a packed number.
     #[inline]
     pub const fn from_bits(bits: u32) -> Self {
@@ -259,7 +265,7 @@ mod tests {
     }
 
     /// A scan in one dimension must not fill few buckets: of 65,536 ports, both with IPv4 and IPv6, the
-    /// hash's upper and lower 16 bits reach about 1 - 1/e of all values.
+    /// hash's upper and lower 16 bits reach no fewer values than chance would: 1 - 1/e of all.
     #[test]
     fn scans_spread_over_the_table() {
         let seed = HashSeed::new(1);
@@ -275,7 +281,7 @@ mod tests {
                     seen[usize::try_from(hash(port) >> shift & 0xffff).unwrap()] = true;
                 }
                 let reached = seen.iter().filter(|&&hit| hit).count();
-                assert!((40_000..43_000).contains(&reached), "{reached} of 65536, shift {shift}");
+                assert!(reached > 40_000, "{reached} of 65536, shift {shift}");
             }
         }
     }

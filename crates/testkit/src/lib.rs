@@ -7,6 +7,8 @@
 //!
 //! A failed precondition panics with what was asked for: everything here runs inside a test.
 #![forbid(unsafe_code)]
+#![expect(clippy::panic, reason = "a test that cannot be set up fails, and says why")]
 
+pub mod conversation;
 pub mod netns;
 pub mod packet;

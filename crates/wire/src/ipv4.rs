@@ -1,6 +1,7 @@
 //! IPv4 (RFC 791): the header, its options and its fragments.
 
 use core::net::{IpAddr, Ipv4Addr};
+use core::ops::RangeInclusive;
 
 use crate::checksum;
 use crate::descriptor::{Class, Descriptor, Fragment, IpOptions, Transport, VlanTags};
@@ -10,6 +11,8 @@ use crate::read::{array_at, narrow};
 use crate::transport::{self, protocol};
 use crate::{tcp, udp};
 
+/// Octets of the longest header (RFC 791 §3.1).
+const HEADER_MAX: usize = 60;
 /// Octets of a header without options.
 pub(crate) const HEADER: usize = 20;
 /// The longest datagram, with its header.
@@ -19,7 +22,7 @@ const DATAGRAM_MAX: usize = 0xffff;
 const MORE: u16 = 0x2000;
 const OFFSET: u16 = 0x1fff;
 
-/// Option numbers (RFC 791 §3.1, RFC 2113).
+/// Option numbers (RFC 791 §3.1, RFC 1108, RFC 2113).
 mod option {
     pub(super) const END: u8 = 0;
     pub(super) const NO_OPERATION: u8 = 1;
@@ -28,6 +31,8 @@ mod option {
     pub(super) const LOOSE_SOURCE_ROUTE: u8 = 131;
     pub(super) const STRICT_SOURCE_ROUTE: u8 = 137;
     pub(super) const ROUTER_ALERT: u8 = 148;
+    pub(super) const SECURITY: u8 = 130;
+    pub(super) const STREAM_ID: u8 = 136;
 }
 
 /// Reads the datagram at `l3`, and its transport unless it is a fragment.
@@ -167,7 +172,19 @@ fn options(mut rest: &[u8]) -> Result<IpOptions, Fault> {
                         require_pointer(this, 5)?;
                         found.record = true;
                     }
-                    option::ROUTER_ALERT => found.router_alert = true,
+                    option::ROUTER_ALERT => {
+                        require_length(this, 4..=4)?;
+                        found.router_alert = true;
+                    }
+                    // RFC 1108 §2.1: a classification level, and protection authority flags or none.
+                    option::SECURITY => {
+                        require_length(this, 3..=HEADER_MAX)?;
+                        found.other = true;
+                    }
+                    option::STREAM_ID => {
+                        require_length(this, 4..=4)?;
+                        found.other = true;
+                    }
                     _ => found.other = true,
                 }
                 rest = following;
@@ -175,6 +192,11 @@ fn options(mut rest: &[u8]) -> Result<IpOptions, Fault> {
         }
     }
     Ok(found)
+}
+
+/// An option whose length the standard bounds.
+fn require_length(option: &[u8], lengths: RangeInclusive<usize>) -> Result<(), Fault> {
+    if lengths.contains(&option.len()) { Ok(()) } else { Err(Fault::Ipv4Options) }
 }
 
 /// An option that hosts fill in holds a pointer (third octet) that starts behind its own fields.

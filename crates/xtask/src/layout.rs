@@ -77,11 +77,15 @@ fn unsafe_lines(text: &str) -> impl Iterator<Item = usize> {
 }
 
 fn holds_unsafe(line: &str) -> bool {
-    let code = line.split("//").next().unwrap_or_default();
+    // An escaped quote ends no text.
+    let code = line.split("//").next().unwrap_or_default().replace("\\\"", "  ");
     code.match_indices("unsafe").any(|(at, word)| {
         let before = code[..at].chars().next_back();
         let rest = &code[at + word.len()..];
-        let is_word = !before.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == '"')
+        // An odd number of quotes before it: inside a text.
+        let in_text = code[..at].matches('"').count() % 2 == 1;
+        let is_word = !in_text
+            && !before.is_some_and(|c| c.is_alphanumeric() || c == '_')
             && rest.starts_with([' ', '{', '(']);
         let rest = rest.trim_start();
         is_word
@@ -114,6 +118,11 @@ fn sources(folder: &Path) -> Result<Vec<PathBuf>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn everything_lies_where_it_should() {
+        assert_eq!(faults().expect("the sources"), Vec::<String>::new());
+    }
 
     #[test]
     fn unsafe_is_found_as_code_only() {

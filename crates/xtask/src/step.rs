@@ -78,12 +78,6 @@ pub(crate) fn is_root() -> bool {
     })
 }
 
-/// Whether a program is on the path.
-pub(crate) fn installed(name: &str) -> bool {
-    std::env::var_os("PATH")
-        .is_some_and(|path| std::env::split_paths(&path).any(|folder| folder.join(name).is_file()))
-}
-
 /// How long the whole took, in words.
 pub(crate) fn in_words(time: Duration) -> String {
     format!("{} min {:02} s", time.as_secs() / 60, time.as_secs() % 60)

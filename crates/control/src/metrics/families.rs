@@ -22,17 +22,45 @@ type Definition = (&'static str, &'static str, &'static [&'static str]);
 /// Every metric that [`collect`] makes, once, in its order.
 const DEFINITIONS: &[Definition] = &[
     ("build_info", "The release of the daemon; always 1.", &["version"]),
-    ("port_packets_total", "Frames that the device received (rx) or sent (tx).", &["port", "direction"]),
-    ("port_bytes_total", "Bytes that the device received (rx) or sent (tx).", &["port", "direction"]),
+    (
+        "port_packets_total",
+        "Frames that the device received (rx) or sent (tx).",
+        &["port", "direction"],
+    ),
+    (
+        "port_bytes_total",
+        "Bytes that the device received (rx) or sent (tx).",
+        &["port", "direction"],
+    ),
     ("port_link_up", "Whether the link of a port is up.", &["port"]),
-    ("nic_missed_total", "Frames that the device lost because no worker fetched them in time.", &["port"]),
+    (
+        "nic_missed_total",
+        "Frames that the device lost because no worker fetched them in time.",
+        &["port"],
+    ),
     ("nic_no_mbuf_total", "Frames that the device lost for want of a buffer.", &["port"]),
-    ("nic_errors_total", "Faulty frames received and frames that the device failed to send.", &["port"]),
+    (
+        "nic_errors_total",
+        "Faulty frames received and frames that the device failed to send.",
+        &["port"],
+    ),
     ("frames_received_total", "Frames taken from the receive queues.", &["worker"]),
-    ("frames_forwarded_total", "Frames taken by the transmit queues, without those made.", &["worker"]),
+    (
+        "frames_forwarded_total",
+        "Frames taken by the transmit queues, without those made.",
+        &["worker"],
+    ),
     ("frames_consumed_total", "Frames that were meant for the box itself.", &["worker"]),
-    ("frames_made_total", "Frames that the box made: resets and ICMP errors.", &["worker"]),
-    ("frames_held", "Frames that wait for the rest of their datagram or for a decision.", &["worker"]),
+    (
+        "frames_made_total",
+        "Frames that the box made and sent: resets and ICMP errors.",
+        &["worker"],
+    ),
+    (
+        "frames_held",
+        "Frames that wait for the rest of their datagram or for a decision.",
+        &["worker"],
+    ),
     ("frames_in_rings", "Frames on their way from one worker to another.", &[]),
     ("frames_unaccounted", "Frames received minus all places where they can be; 0 at rest.", &[]),
     ("drops_total", "Frames dropped.", &["worker", "reason"]),
@@ -47,7 +75,16 @@ const DEFINITIONS: &[Definition] = &[
     ("policy_generation", "The generation of the policy that a worker uses.", &["worker"]),
     ("worker_busy_seconds_total", "Time that a worker had frames to work on.", &["worker"]),
     ("worker_idle_seconds_total", "Time that a worker had no frame to work on.", &["worker"]),
-    ("events_lost_total", "Log events lost because the log was slower than the worker.", &["worker"]),
+    (
+        "events_lost_total",
+        "Log events lost because the log was slower than the worker.",
+        &["worker"],
+    ),
+    (
+        "events_unwritten_total",
+        "Log events that could not be written, by a full disk or a closed pipe.",
+        &[],
+    ),
     ("mbufs_in_use", "Frame buffers in use.", &["socket"]),
     ("mbufs", "Frame buffers there are.", &["socket"]),
 ];
@@ -62,7 +99,12 @@ pub(super) fn descriptions() -> prometheus::Result<Vec<Desc>> {
 }
 
 /// All metrics of one scrape.
-pub(super) fn collect(reading: &Reading, policy: &Committed, rules: usize) -> Vec<MetricFamily> {
+pub(super) fn collect(
+    reading: &Reading,
+    policy: &Committed,
+    unwritten: u64,
+    rules: usize,
+) -> Vec<MetricFamily> {
     let mut families = Families { left: DEFINITIONS.iter(), done: Vec::new() };
     let sum = reading.counters();
     families.gauge([(vec![env!("CARGO_PKG_VERSION").to_owned()], 1)]);
@@ -75,6 +117,7 @@ pub(super) fn collect(reading: &Reading, policy: &Committed, rules: usize) -> Ve
     families.seconds(per_worker(of_workers, |worker| worker.busy.as_secs_f64()));
     families.seconds(per_worker(of_workers, |worker| worker.idle.as_secs_f64()));
     families.counter(per_worker(of_workers, |worker| worker.events_lost));
+    families.counter([(Vec::new(), unwritten)]);
     let buffers = || reading.buffers.iter().map(|pool| (vec![pool.socket.to_string()], pool));
     families.gauge(buffers().map(|(socket, pool)| (socket, pool.in_use)));
     families.gauge(buffers().map(|(socket, pool)| (socket, pool.total)));
@@ -105,7 +148,7 @@ fn workers(families: &mut Families, reading: &Reading) {
     families.counter(per_worker(workers, |worker| worker.counters.get(Counter::Received)));
     families.counter(per_worker(workers, |worker| worker.forwarded));
     families.counter(per_worker(workers, |worker| worker.counters.get(Counter::Consumed)));
-    families.counter(per_worker(workers, |worker| worker.counters.get(Counter::Made)));
+    families.counter(per_worker(workers, WorkerReading::made));
     families.gauge(per_worker(workers, |worker| worker.counters.get(Counter::Held)));
     families.gauge([(Vec::new(), reading.in_rings)]);
     families.signed_gauge(reading.balance().difference);
@@ -120,7 +163,7 @@ fn workers(families: &mut Families, reading: &Reading) {
     families.counter(by_reason(|worker, reason| worker.counters.get(Counter::Rejected(reason))));
     families.counter(workers.iter().flat_map(|worker| {
         Cause::ALL.iter().map(|&cause| {
-            let count = worker.counters.get(Counter::HandedOver(cause));
+            let count = worker.handed_over_for(cause);
             (vec![worker.worker.0.to_string(), cause.name().to_owned()], count)
         })
     }));
@@ -129,15 +172,17 @@ fn workers(families: &mut Families, reading: &Reading) {
 
 fn sessions(families: &mut Families, sum: &Counters, policy: &Committed) {
     families.gauge(Protocol::ALL.iter().flat_map(|&protocol| {
-        protocol.states().enumerate().map(move |(index, state)| {
+        protocol.states().into_iter().enumerate().map(move |(index, state)| {
             let labels = vec![protocol.name().to_owned(), state.to_owned()];
             (labels, sum.get(Counter::Sessions(protocol, index)))
         })
     }));
     families.gauge([(Vec::new(), u64::from(policy.config.sessions.max))]);
-    families.counter(Protocol::ALL.iter().map(|&protocol| {
-        (vec![protocol.name().to_owned()], sum.get(Counter::Created(protocol)))
-    }));
+    families.counter(
+        Protocol::ALL.iter().map(|&protocol| {
+            (vec![protocol.name().to_owned()], sum.get(Counter::Created(protocol)))
+        }),
+    );
     families.counter(Protocol::ALL.iter().flat_map(|&protocol| {
         EndReason::ALL.iter().map(move |&reason| {
             let labels = vec![protocol.name().to_owned(), reason.name().to_owned()];

@@ -65,7 +65,7 @@ fn daemon() -> Daemon {
 fn raw(daemon: &Daemon, text: &[u8]) -> Vec<String> {
     let mut stream = UnixStream::connect(&daemon.path).unwrap();
     stream.write_all(text).unwrap();
-    stream.shutdown(std::net::Shutdown::Write).unwrap();
+    stream.shutdown(Shutdown::Write).unwrap();
     BufReader::new(stream).lines().map(Result::unwrap).collect()
 }
 

@@ -48,8 +48,9 @@ impl<F: Frame, M: Memory> Core<F, M> {
         let parsed = parse(&frame).map_err(DropReason::from);
         let placed = parsed.map(|descriptor| {
             let context = context(turn.snapshot, &descriptor, port);
-            // Fragments that come in by different ends of a wire are of different datagrams.
-            Placement::of(context.bits() ^ u32::from(port.0).rotate_right(8), &descriptor)
+            // Fragments that come in by different ports are of different datagrams. The port stands in the
+            // place of the domain, which it implies.
+            Placement::of(context.vlan_bits() | u32::from(port.0) << 24, &descriptor)
         });
         let placement = match placed {
             Ok(Some(placement)) => placement,

@@ -29,13 +29,14 @@ impl<F: Frame, M: Memory> Core<F, M> {
         let entry = self.sessions.entry_mut(slot);
         let direction = lookup.side.direction(entry.initiator());
         let rule = Some(RuleId(entry.rule));
-        let judgement = |verdict, track: &track::Track| Judgement {
+        let judgement = |verdict: Verdict, track: &track::Track| Judgement {
             verdict,
             session: Some(slot),
             created: false,
             direction: Some(direction),
             state: Some(track.state_name()),
-            rule,
+            // What the tracker refuses, no rule has decided.
+            rule: rule.filter(|_| verdict == Verdict::Forward),
         };
         if !comes_from_its_side(turn.snapshot, PortIndex(entry.in_port), packet.port, direction) {
             return Fate::Discard(judgement(Verdict::Drop(Cut::WrongSide.into()), &entry.track));

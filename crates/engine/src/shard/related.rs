@@ -56,13 +56,14 @@ impl<F: Frame, M: Memory> Core<F, M> {
         let entry = self.sessions.entry(slot);
         let direction_of_quoted = side.direction(entry.initiator());
         let direction = direction_of_quoted.reversed();
-        let judgement = |verdict| Judgement {
+        let rule = Some(RuleId(entry.rule));
+        let judgement = |verdict: Verdict| Judgement {
             verdict,
             session: Some(slot),
             created: false,
             direction: Some(direction),
             state: Some(entry.track.state_name()),
-            rule: Some(RuleId(entry.rule)),
+            rule: rule.filter(|_| verdict == Verdict::Forward),
         };
         let in_port = PortIndex(entry.in_port);
         if !comes_from_its_side(turn.snapshot, in_port, packet.port, direction) {

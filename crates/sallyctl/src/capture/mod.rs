@@ -29,6 +29,15 @@ pub(crate) struct CapturedFrame {
     /// The frame from its Ethernet header on, as much as was captured. Where the capture has no
     /// Ethernet header, one was put in front.
     pub(crate) bytes: Vec<u8>,
+    /// Octets at its end that were on the wire and not captured.
+    pub(crate) cut: usize,
+}
+
+/// Octets of a frame that were not captured. A length that no frame has is the writer's error.
+fn cut(original: u32, captured: usize) -> usize {
+    const LONGEST: usize = 65_535;
+    let original = usize::try_from(original).unwrap_or(usize::MAX);
+    if original > LONGEST { 0 } else { original.saturating_sub(captured) }
 }
 
 /// Why a file cannot be replayed at all.
@@ -102,6 +111,21 @@ pub(crate) enum Damage {
         /// Its name there.
         name: String,
     },
+}
+
+impl Damage {
+    /// Whether frames may be missing though the file is sound: that is a failure, where a file that ends
+    /// early or is broken is worth a warning.
+    pub(crate) fn is_failure(&self) -> bool {
+        match self {
+            Self::Truncated | Self::Malformed(_) => false,
+            // A compressed stream that is broken, as the decoder tells it.
+            Self::Io(error) => {
+                !matches!(error.kind(), ErrorKind::InvalidData | ErrorKind::InvalidInput)
+            }
+            Self::LinkType { .. } => true,
+        }
+    }
 }
 
 impl From<io::Error> for Damage {

@@ -3,7 +3,7 @@
 use std::io::Read;
 
 use super::link::LinkType;
-use super::{ByteOrder, CapturedFrame, Damage, read_exactly, read_or_end};
+use super::{ByteOrder, CapturedFrame, Damage, cut, read_exactly, read_or_end};
 
 /// The longest record that is believed. Longer than any snap length in use (262,144), short enough
 /// that a broken length is noticed.
@@ -73,10 +73,10 @@ impl<R: Read> PcapReader<R> {
         let seconds = order.u32([s0, s1, s2, s3]);
         let fraction = order.u32([f0, f1, f2, f3]);
         let (first, second) = (order.u32([a0, a1, a2, a3]), order.u32([b0, b1, b2, b3]));
-        let captured = match self.lengths {
-            Lengths::CapturedFirst => first,
-            Lengths::Smaller => first.min(second),
-            Lengths::OriginalFirst => second,
+        let (captured, original) = match self.lengths {
+            Lengths::CapturedFirst => (first, second),
+            Lengths::Smaller => (first.min(second), first.max(second)),
+            Lengths::OriginalFirst => (second, first),
         };
         if captured > MAX_RECORD {
             return Err(Damage::Malformed("a record claims to be longer than 16 MiB"));
@@ -84,6 +84,7 @@ impl<R: Read> PcapReader<R> {
         let bytes = read_exactly(&mut self.reader, captured)?;
         let unit = if self.layout.nanoseconds { 1 } else { 1_000 };
         let stamp = u64::from(seconds) * 1_000_000_000 + u64::from(fraction) * unit;
-        Ok(Some(CapturedFrame { stamp, bytes: self.link.ethernet(bytes) }))
+        let cut = cut(original, bytes.len());
+        Ok(Some(CapturedFrame { stamp, bytes: self.link.ethernet(bytes), cut }))
     }
 }

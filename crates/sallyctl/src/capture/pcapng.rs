@@ -3,7 +3,7 @@
 use std::io::Read;
 
 use super::link::LinkType;
-use super::{ByteOrder, CapturedFrame, Damage, read_exactly, read_or_end};
+use super::{ByteOrder, CapturedFrame, Damage, cut, read_exactly, read_or_end};
 
 /// The longest block that is believed.
 const MAX_BLOCK: u32 = 1 << 26;
@@ -167,14 +167,14 @@ impl<R: Read> PcapngReader<R> {
     fn stamped(&mut self, number: u32, mut fields: Fields<'_>) -> Result<CapturedFrame, Damage> {
         let (high, low) = (fields.u32()?, fields.u32()?);
         let captured = usize::try_from(fields.u32()?).unwrap_or(usize::MAX);
-        fields.u32()?;
+        let original = fields.u32()?;
         let bytes = fields.rest.get(..captured);
         let bytes = bytes.ok_or(Damage::Malformed("a packet is longer than its block"))?;
         let interface = self.numbered(number)?;
         let stamp = interface.stamp(u64::from(high) << 32 | u64::from(low));
         let bytes = LinkType::from_number(interface.link)?.ethernet(bytes.to_vec());
         self.stamp = stamp;
-        Ok(CapturedFrame { stamp, bytes })
+        Ok(CapturedFrame { stamp, bytes, cut: cut(original, captured) })
     }
 
     fn simple(&self, body: &[u8]) -> Result<CapturedFrame, Damage> {
@@ -184,8 +184,9 @@ impl<R: Read> PcapngReader<R> {
         let snaplen = if interface.snaplen == 0 { u32::MAX } else { interface.snaplen };
         let kept = usize::try_from(original.min(snaplen)).unwrap_or(usize::MAX);
         let bytes = &fields.rest[..kept.min(fields.rest.len())];
+        let cut = cut(original, bytes.len());
         let bytes = LinkType::from_number(interface.link)?.ethernet(bytes.to_vec());
-        Ok(CapturedFrame { stamp: self.stamp, bytes })
+        Ok(CapturedFrame { stamp: self.stamp, bytes, cut })
     }
 
     fn numbered(&self, number: u32) -> Result<&Interface, Damage> {

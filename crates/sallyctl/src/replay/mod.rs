@@ -59,13 +59,12 @@ pub(crate) fn run(
         }
     };
     let received = run.finish(source.nanoseconds())?;
-    if let Some(damage) = damage {
-        let file = capture.display();
-        writeln!(
-            errors,
-            "sallyctl: warning: {file}: {damage}; {received} whole frames were replayed"
-        )?;
+    let Some(damage) = damage else { return Ok(()) };
+    let message = format!("{}: {damage}; {received} whole frames were replayed", capture.display());
+    if damage.is_failure() {
+        return Err(Failure::refused(message));
     }
+    writeln!(errors, "sallyctl: warning: {message}")?;
     Ok(())
 }
 
@@ -122,6 +121,8 @@ struct Run<W> {
 struct Waiting {
     time: Elapsed,
     in_port: usize,
+    /// Octets that the capture holds of it.
+    captured: usize,
     /// For people; empty where nobody reads it.
     packet: String,
     fate: Option<Fate>,
@@ -157,17 +158,21 @@ impl<W: Write> Run<W> {
 
     /// Gives the next frame of the capture to the engine, and prints the lines that are known then.
     fn receive(&mut self, frame: CapturedFrame, nanoseconds: bool) -> Result<(), Failure> {
-        let CapturedFrame { stamp, bytes } = frame;
+        let CapturedFrame { stamp, mut bytes, cut } = frame;
         self.nanoseconds = nanoseconds;
         let start = *self.start.get_or_insert(stamp);
         self.elapsed = self.elapsed.max(Elapsed(stamp.saturating_sub(start)));
         self.summary.received += 1;
         let number = self.summary.received;
         let in_port = self.sides.port(&bytes);
+        // What was not captured was on the wire all the same: the lengths must hold.
+        let captured = bytes.len();
+        bytes.resize(captured + cut, 0);
         let packet =
             if self.printer.shows_packets() { packet::summary(&bytes) } else { String::new() };
         let time = self.elapsed;
-        self.waiting.push_back(Waiting { time, in_port, packet, fate: None, made: Vec::new() });
+        let (fate, made) = (None, Vec::new());
+        self.waiting.push_back(Waiting { time, in_port, captured, packet, fate, made });
         let index = PortIndex(u8::try_from(in_port).map_err(Failure::refused)?);
         self.cluster.receive(Time::from_nanos(time.0), number, index, bytes);
         // Nothing reads the log; it must not grow.
@@ -203,7 +208,9 @@ impl<W: Write> Run<W> {
     }
 
     fn print_first(&mut self) -> Result<(), Failure> {
-        let Some(Waiting { time, in_port, packet, fate, made }) = self.waiting.pop_front() else {
+        let Some(Waiting { time, in_port, captured, packet, fate, made }) =
+            self.waiting.pop_front()
+        else {
             return Ok(());
         };
         let n = self.next_line;
@@ -244,7 +251,8 @@ impl<W: Write> Run<W> {
                 };
                 self.printer.frame(&line, packet)?;
                 if fate.out.is_some() {
-                    self.write(time, &fate.octets)?;
+                    let kept = fate.octets.get(..captured).unwrap_or(&fate.octets);
+                    self.write(time, kept)?;
                 }
             }
         }

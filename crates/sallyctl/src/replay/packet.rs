@@ -7,7 +7,7 @@ use wire::{Class, Descriptor, IcmpMessage, Transport};
 
 /// What a frame carries: `tcp 10.0.0.1:40000 > 192.0.2.80:80 S`.
 pub(crate) fn summary(frame: &[u8]) -> String {
-    match wire::parse(frame) {
+    match wire::parse_with(frame, wire::HeaderChecksum::Trust) {
         Ok(descriptor) => described(&descriptor),
         Err(fault) => format!("{} octets, {fault}", frame.len()),
     }

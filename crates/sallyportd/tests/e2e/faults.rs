@@ -2,7 +2,7 @@
 //! half-started box.
 
 use std::fs;
-use std::net::TcpListener;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
@@ -29,7 +29,7 @@ impl Place {
 
     fn good(&self) -> String {
         let interfaces = ["lan".to_owned(), "wan".to_owned()];
-        let metrics = "127.0.0.1:9105".parse().unwrap();
+        let metrics = SocketAddr::from((Ipv4Addr::LOCALHOST, 9105));
         config_text(&Settings::USUAL, self.folder.path(), &interfaces, metrics)
     }
 
@@ -43,7 +43,7 @@ impl Place {
 
     /// Starts with this text, which must be refused, and looks for all the words in the message.
     fn refuses(&self, text: &str, words: &[&str]) {
-        fs::write(&self.config, text).unwrap();
+        fs::write(&self.config, text).expect("a scratch folder can be written");
         let error = self.start(&self.config).expect_err("it must not start");
         self.assert_clear(&error, words);
     }
@@ -68,7 +68,7 @@ impl Place {
 #[test_case("[[rule]]", "[[rule]]\nname = \"inside-out\"\naction = \"drop\"\n\n[[rule]]", &["inside-out"]; "a duplicate rule name")]
 #[test_case("name = \"wan0\"", "name = \"lan0\"", &["lan0"]; "a duplicate port")]
 #[test_case("iface=wan", "iface=lan", &["lan"]; "a device named twice")]
-#[test_case("service = [", "service = []\nlog = [", &["log"]; "a value of the wrong type")]
+#[test_case("action = \"allow\"", "action = 7", &["action"]; "a value of the wrong type")]
 #[test_case("max = 10_000", "max = 0", &["max"]; "a table of no session")]
 #[test_case("[timeouts]\n", "[timeouts]\ntcp_established = \"0s\"\n", &["tcp_established"]; "a timeout of zero")]
 #[test_case("version = 1", "version = 2", &["version"]; "a version of the future")]
@@ -152,7 +152,7 @@ fn a_taken_metrics_address_is_named() {
 fn start_as_nobody(place: &Place) -> StartError {
     // The build's own folder may be closed to others.
     let program = place.folder.path().join("sallyportd");
-    fs::copy(binaries().sallyportd, &program).unwrap();
+    fs::copy(binaries().sallyportd, &program).expect("a scratch folder can be written");
     let done = place.host.run(&[
         "setpriv".as_ref(),
         "--reuid=65534".as_ref(),
@@ -166,7 +166,7 @@ fn start_as_nobody(place: &Place) -> StartError {
 }
 
 fn open_to_all(path: &Path, mode: u32) {
-    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("a file of ours");
 }
 
 #[test]

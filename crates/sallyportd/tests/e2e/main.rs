@@ -8,6 +8,7 @@ mod faults;
 mod forged;
 mod garbage;
 mod lifecycle;
+mod log;
 mod metrics;
 mod policy;
 mod reasons;

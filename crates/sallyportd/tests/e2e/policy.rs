@@ -71,7 +71,7 @@ fn a_rejected_datagram_is_answered_by_icmp(v6: bool, kind: u8, code: u8) {
         if v6 { SocketAddr::from((INSIDE_V6, 6000)) } else { SocketAddr::from((INSIDE_V4, 6000)) };
     let listener = RawSocket::open(&site.inside, "eth0");
     let udp = site.inside.udp(source, site.outside_address(v6, 999), SOON);
-    udp.send(b"anyone?").unwrap();
+    udp.send(b"anyone?").expect("the inside host sends it");
     let answer = listener
         .hear(Duration::from_millis(800), |seen| {
             matches!(seen.above, Above::Icmp { kind: k, code: c, .. } if (k, c) == (kind, code))

@@ -15,13 +15,17 @@ use crate::track::Refusal;
 /// ```text
 /// I    s     ≤ receiver.edge                          if n = 0, else <
 /// II   s + n ≥ sender.end − receiver.max_window
-/// III  a′    ≤ receiver.end
+/// III  a     ≤ receiver.end
 /// IV   a′    ≥ receiver.end − max(66000, sender.max_window)
 /// ```
 ///
 /// - I asks only that the segment begins inside: senders do overshoot, and receivers trim (RFC 9293 §3.10.7.4).
 ///   What lies beyond the edge is not counted as sent.
 /// - II lets through whatever may still be a retransmission: nobody has more than a window in flight.
+/// - III is strict, as in the paper and Linux; pf and NPF let an acknowledgement run 66000 ahead. Inline, data
+///   passes before its acknowledgement can exist, so one that runs ahead is forged or belongs to another path.
+///   SACK blocks are not held against it: boxes that rewrite sequence numbers and forget them there exist, the
+///   receiver ignores such blocks, and nothing here is learned from them.
 /// - IV: an acknowledgement lags behind by no more than what was in flight, a window of its own sender's. The
 ///   paper's 66000 (MAXACKWINDOW) is a little more than the largest unscaled window and remains as the floor
 ///   for small windows; to scale it, as some trackers do, would only let a forger guess more easily.
@@ -112,13 +116,12 @@ impl Bounds {
             }
         }
         if let Some((upper, lower)) = self.ack {
-            let ack = furthest_ack(segment);
             // III
-            if ack.after(upper) {
+            if segment.ack.after(upper) {
                 return Err(Refusal::TcpAckAboveSent);
             }
             // IV
-            if ack.before(lower) {
+            if furthest_ack(segment).before(lower) {
                 return Err(Refusal::TcpAckTooOld);
             }
         }

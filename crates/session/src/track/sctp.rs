@@ -138,12 +138,13 @@ impl SctpTrack {
         direction: Direction,
         packet: &SctpPacket,
     ) -> Result<Judgement, Refusal> {
+        // From here on both tags are known, and neither is 0.
         if self.state == SctpState::Init {
             return Err(Refusal::SctpState);
         }
         let Self { offered, tags, .. } = *self;
         let carried = packet.verification_tag;
-        if offered.contains(&0) || carried != offered[direction.index()] {
+        if carried != offered[direction.index()] {
             return Err(Refusal::SctpTag);
         }
         if tags != offered {

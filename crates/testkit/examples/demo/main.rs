@@ -32,9 +32,9 @@ fn main() -> ExitCode {
     let stage = Stage::new();
     // Whatever happens inside, the hosts and the daemon are values that go when it unwinds.
     match catch_unwind(AssertUnwindSafe(|| show(&stage, &binaries, keep))) {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(panic) if panic.is::<Interrupted>() => {
+        Ok(Ok(true)) => ExitCode::SUCCESS,
+        Ok(Ok(false)) => ExitCode::FAILURE,
+        Ok(Err(Interrupted)) => {
             println!("\ninterrupted; everything is cleaned up");
             ExitCode::from(130)
         }
@@ -46,19 +46,19 @@ fn main() -> ExitCode {
 }
 
 /// The whole show; whether everything was as it should be.
-fn show(stage: &Stage, binaries: &Binaries, keep: bool) -> bool {
+fn show(stage: &Stage, binaries: &Binaries, keep: bool) -> Result<bool, Interrupted> {
     println!("\nSallyport: who was let out may return, nobody else enters.\n");
     let mut site = match Site::try_start(binaries, &scenes::SETTINGS, Where::Here) {
         Ok(site) => site,
         Err(error) => {
             println!("{error}");
-            return false;
+            return Ok(false);
         }
     };
-    stage.check();
+    stage.check()?;
     scenes::introduce(&site);
-    scenes::play(stage, &site);
-    scenes::print_tables(stage, &site);
+    scenes::play(stage, &site)?;
+    scenes::print_tables(&site);
     let good = stage.close();
     if keep {
         scenes::print_commands(&site);
@@ -68,5 +68,5 @@ fn show(stage: &Stage, binaries: &Binaries, keep: bool) -> bool {
         drop(site);
         scenes::print_next();
     }
-    good
+    Ok(good)
 }

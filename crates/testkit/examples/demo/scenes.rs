@@ -10,7 +10,7 @@ use testkit::netns::{
 };
 use testkit::packet::{Frame, TCP, Tcp, flags};
 
-use super::stage::{Shown, Stage};
+use super::stage::{Interrupted, Shown, Stage};
 
 /// The usual policy, with timeouts that a person can wait for.
 pub(crate) const SETTINGS: Settings<'static> =
@@ -54,7 +54,7 @@ fn told(grown: &BTreeMap<String, u64>) -> String {
 }
 
 /// All scenes.
-pub(crate) fn play(stage: &Stage, site: &Site) {
+pub(crate) fn play(stage: &Stage, site: &Site) -> Result<(), Interrupted> {
     let web = site.outside_address(false, 80);
     let _server = site.outside.serve_http(web, site.folder(), PAGE);
     let web_v6 = site.outside_address(true, 80);
@@ -66,19 +66,19 @@ pub(crate) fn play(stage: &Stage, site: &Site) {
         let family = if address.is_ipv4() { "IPv4" } else { "IPv6" };
         stage.scene(&format!("inside fetches a page from outside over {family}"), || {
             fetch(site, address)
-        });
+        })?;
     }
-    stage.scene("outside cannot connect to the same service inside", || intrude(site));
+    stage.scene("outside cannot connect to the same service inside", || intrude(site))?;
     for (name, flags) in [("SYN-ACK", flags::SYN_ACK), ("ACK", flags::ACK)] {
         stage.scene(&format!("a forged {name} from source port 80 gets nowhere"), || {
             forge(site, flags)
-        });
+        })?;
     }
-    stage.scene("a DNS round trip is one session", || resolve(site));
-    stage.scene("a ping is one session, however many requests", || ping(site));
+    stage.scene("a DNS round trip is one session", || resolve(site))?;
+    stage.scene("a ping is one session, however many requests", || ping(site))?;
     stage.scene("an idle session expires, and its next packet is dropped as expired", || {
         expire(stage, site)
-    });
+    })
 }
 
 fn fetch(site: &Site, address: SocketAddr) -> Shown {
@@ -110,11 +110,10 @@ fn intrude(site: &Site) -> Shown {
     Shown {
         holds: got.exit == Some(28) && after.contains_key("no_rule"),
         evidence: vec![
-            format!(
-                "curl {url}: exit status {} (28 is timed out), no answer in {} s",
-                got.exit.unwrap_or(-1),
-                SOON.as_secs()
-            ),
+            match got.exit {
+                Some(28) => format!("curl {url}: timed out after {} s, no answer", SOON.as_secs()),
+                _ => format!("curl {url}: HTTP {}", got.status),
+            },
             told(&after),
         ],
     }
@@ -193,8 +192,7 @@ fn expire(stage: &Stage, site: &Site) -> Shown {
     };
     let session = site.ctl().sessions(&["port=8080"]);
     let gone = within(SOON * 3, || {
-        stage.check();
-        (site.ctl().count(&["port=8080"]) == 0).then_some(())
+        (stage.is_interrupted() || site.ctl().count(&["port=8080"]) == 0).then_some(())
     });
     let before = site.ctl().all_drops();
     let sent = server.write_all(b"are you still there?");
@@ -225,13 +223,13 @@ fn expire(stage: &Stage, site: &Site) -> Shown {
 }
 
 /// What an operator would look at.
-pub(crate) fn print_tables(stage: &Stage, site: &Site) {
+pub(crate) fn print_tables(site: &Site) {
     let ctl = site.ctl();
     // Something to list.
     let _again = site.inside.ping(OUTSIDE_V4.into(), 1);
     for words in [["sessions"], ["rules"], ["counters"]] {
         let done = ctl.run(&words);
-        stage.exhibit(&format!("sallyctl {}", words[0]), &(done.stdout + &done.stderr));
+        Stage::exhibit(&format!("sallyctl {}", words[0]), &(done.stdout + &done.stderr));
     }
     let metrics = site.metrics();
     let chosen: Vec<&str> = metrics
@@ -244,7 +242,7 @@ pub(crate) fn print_tables(stage: &Stage, site: &Site) {
                 .any(|name| line.starts_with(&format!("sallyport_{name}")))
         })
         .collect();
-    stage.exhibit(
+    Stage::exhibit(
         &format!("curl http://{}/metrics | grep … (not zero)", site.metrics_address()),
         &chosen.join("\n"),
     );

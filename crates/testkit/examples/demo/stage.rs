@@ -1,7 +1,6 @@
 //! How a scene is told: PASS or FAIL, what was shown, the evidence below it.
 
 use std::cell::Cell;
-use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::sleep;
@@ -9,7 +8,8 @@ use std::time::Duration;
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
-/// What unwinds when somebody wants the demo to end.
+/// Somebody wants the demo to end.
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Interrupted;
 
 /// What a scene found out.
@@ -36,36 +36,44 @@ impl Stage {
         Self { interrupted, shown: Cell::new((0, 0)) }
     }
 
-    /// Unwinds if the demo was asked to end.
-    pub(crate) fn check(&self) {
-        if self.interrupted.load(Ordering::Relaxed) {
-            resume_unwind(Box::new(Interrupted));
-        }
+    /// Whether the demo was asked to end.
+    pub(crate) fn is_interrupted(&self) -> bool {
+        self.interrupted.load(Ordering::Relaxed)
+    }
+
+    /// An error if the demo was asked to end.
+    pub(crate) fn check(&self) -> Result<(), Interrupted> {
+        if self.is_interrupted() { Err(Interrupted) } else { Ok(()) }
     }
 
     /// Waits until interrupted, or until `alive` says no.
     pub(crate) fn wait_for_interrupt(&self, mut alive: impl FnMut() -> bool) {
-        while !self.interrupted.load(Ordering::Relaxed) && alive() {
+        while !self.is_interrupted() && alive() {
             sleep(Duration::from_millis(100));
         }
     }
 
     /// Plays one scene.
-    pub(crate) fn scene(&self, claim: &str, act: impl FnOnce() -> Shown) {
-        self.check();
+    pub(crate) fn scene(
+        &self,
+        claim: &str,
+        act: impl FnOnce() -> Shown,
+    ) -> Result<(), Interrupted> {
+        self.check()?;
         let Shown { holds, evidence } = act();
-        self.check();
+        // What an interrupt broke is no failure of the firewall.
+        self.check()?;
         println!("{}  {claim}", if holds { "PASS" } else { "FAIL" });
         for line in evidence {
             println!("      {line}");
         }
         let (passed, failed) = self.shown.get();
         self.shown.set(if holds { (passed + 1, failed) } else { (passed, failed + 1) });
+        Ok(())
     }
 
     /// Prints what a command says, under a title.
-    pub(crate) fn exhibit(&self, title: &str, text: &str) {
-        self.check();
+    pub(crate) fn exhibit(title: &str, text: &str) {
         println!("\n$ {title}");
         for line in text.trim_end().lines() {
             println!("  {line}");

@@ -42,7 +42,7 @@ impl Ctl {
         let done = self.run(&[words, &["--json"]].concat());
         assert!(done.ok(), "{done:#?}");
         let value: Value = serde_json::from_str(&done.stdout)
-            .unwrap_or_else(|error| unreachable!("not one document of JSON: {error}\n{done:#?}"));
+            .unwrap_or_else(|error| panic!("not one document of JSON: {error}\n{done:#?}"));
         assert_eq!(value["version"], 1, "{done:#?}");
         value
     }
@@ -91,7 +91,7 @@ impl Ctl {
             .lines()
             .map(|line| {
                 serde_json::from_str(line)
-                    .unwrap_or_else(|error| unreachable!("no JSON: {error}: {line}"))
+                    .unwrap_or_else(|error| panic!("no JSON: {error}: {line}"))
             })
             .filter(|value: &Value| value.get("proto").is_some())
             .map(|value| LiveSession {
@@ -126,7 +126,7 @@ impl Ctl {
         entries(&rules["rules"])
             .find(|entry| entry["name"] == rule)
             .map(|entry| number(&entry["hits"]))
-            .unwrap_or_else(|| unreachable!("no rule {rule} in {rules}"))
+            .unwrap_or_else(|| panic!("no rule {rule} in {rules}"))
     }
 
     /// The generation of the policy in force.
@@ -166,8 +166,44 @@ pub struct LiveSession {
     pub packets: [u64; 2],
 }
 
+/// An event of the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogEvent {
+    /// `session_start`, `session_end`, `deny`.
+    pub event: String,
+    /// Protocol by name.
+    pub proto: String,
+    /// Zones: from, to.
+    pub zones: [String; 2],
+    /// The rule that decided.
+    pub rule: String,
+    /// Why it ended or was denied.
+    pub reason: String,
+    /// Packets in original and in reply direction, where the event counts them.
+    pub packets: Option<[u64; 2]>,
+}
+
+/// The events among the lines of a log; what is no JSON is the operator's log.
+#[must_use]
+pub fn events(log: &str) -> Vec<LogEvent> {
+    log.lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+        .filter(|value| value.get("event").is_some())
+        .map(|value| LogEvent {
+            event: text(&value["event"]),
+            proto: text(&value["proto"]),
+            zones: [text(&value["from"]), text(&value["to"])],
+            rule: text(&value["rule"]),
+            reason: text(&value["reason"]),
+            packets: value["packets"]
+                .is_array()
+                .then(|| [number(&value["packets"][0]), number(&value["packets"][1])]),
+        })
+        .collect()
+}
+
 fn entries(list: &Value) -> impl Iterator<Item = &Value> {
-    list.as_array().unwrap_or_else(|| unreachable!("no list: {list}")).iter()
+    list.as_array().unwrap_or_else(|| panic!("no list: {list}")).iter()
 }
 
 fn text(value: &Value) -> String {
@@ -175,14 +211,14 @@ fn text(value: &Value) -> String {
 }
 
 fn number(value: &Value) -> u64 {
-    value.as_u64().unwrap_or_else(|| unreachable!("no count: {value}"))
+    value.as_u64().unwrap_or_else(|| panic!("no count: {value}"))
 }
 
 fn count_of(list: &Value, key: &str, wanted: &str) -> u64 {
     entries(list)
         .find(|entry| entry[key] == wanted)
         .map(|entry| number(&entry["count"]))
-        .unwrap_or_else(|| unreachable!("no {key} {wanted} in {list}"))
+        .unwrap_or_else(|| panic!("no {key} {wanted} in {list}"))
 }
 
 /// The exposition of `/metrics`.

@@ -67,7 +67,7 @@ impl Host {
             let before = done.stdout.split(word).next().filter(|_| done.stdout.contains(word));
             before
                 .and_then(|text| text.split_whitespace().next_back()?.parse().ok())
-                .unwrap_or_else(|| unreachable!("ping says nothing of {word:?}: {done:#?}"))
+                .unwrap_or_else(|| panic!("ping says nothing of {word:?}: {done:#?}"))
         };
         Pinged {
             sent: number(" packets transmitted"),
@@ -90,7 +90,7 @@ impl Host {
             .inside(|| {
                 UdpSocket::bind(from).and_then(|socket| socket.connect(peer).map(|()| socket))
             })
-            .unwrap_or_else(|error| unreachable!("{from} to {peer}: {error}"));
+            .unwrap_or_else(|error| panic!("{from} to {peer}: {error}"));
         socket.set_read_timeout(Some(patience)).expect("a timeout above zero");
         socket
     }

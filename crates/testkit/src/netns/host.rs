@@ -56,7 +56,7 @@ pub fn run<S: AsRef<OsStr>>(arguments: &[S]) -> Done {
         .args(rest)
         .stdin(Stdio::null())
         .output()
-        .unwrap_or_else(|error| unreachable!("{command}: {error}"));
+        .unwrap_or_else(|error| panic!("{command}: {error}"));
     Done {
         command,
         status: output.status.code(),
@@ -77,7 +77,7 @@ impl Process {
         let child = command
             .stdin(Stdio::null())
             .spawn()
-            .unwrap_or_else(|error| unreachable!("{command:?}: {error}"));
+            .unwrap_or_else(|error| panic!("{command:?}: {error}"));
         Self { child }
     }
 
@@ -211,7 +211,7 @@ impl Host {
 
     /// Starts a program inside; its output goes to `log`.
     pub fn spawn<S: AsRef<OsStr>>(&self, arguments: &[S], log: &Path) -> Process {
-        let out = File::create(log).unwrap_or_else(|error| unreachable!("{log:?}: {error}"));
+        let out = File::create(log).unwrap_or_else(|error| panic!("{log:?}: {error}"));
         let err = out.try_clone().expect("a second handle on an open file");
         Process::spawn(self.command(arguments).stdout(out).stderr(err))
     }
@@ -220,7 +220,7 @@ impl Host {
     /// wherever they are used later.
     pub fn inside<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
         let path = format!("/run/netns/{}", self.namespace);
-        let file = File::open(&path).unwrap_or_else(|error| unreachable!("{path}: {error}"));
+        let file = File::open(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
         thread::scope(|scope| {
             scope
                 .spawn(move || {

@@ -42,7 +42,7 @@ impl RawSocket {
                 .expect("the interfaces of a namespace")
                 .filter(|entry| entry.interface_name == interface)
                 .find_map(|entry| entry.address?.as_link_addr().copied())
-                .unwrap_or_else(|| unreachable!("no interface {interface}"));
+                .unwrap_or_else(|| panic!("no interface {interface}"));
             bind(socket.as_raw_fd(), &address).expect("bind to an interface that is up");
             socket
         });
@@ -52,7 +52,7 @@ impl RawSocket {
     /// Sends a frame.
     pub fn send(&self, frame: &[u8]) {
         let sent = send(self.socket.as_raw_fd(), frame, MsgFlags::empty())
-            .unwrap_or_else(|error| unreachable!("send {} bytes: {error}", frame.len()));
+            .unwrap_or_else(|error| panic!("send {} bytes: {error}", frame.len()));
         assert_eq!(sent, frame.len());
     }
 
@@ -76,7 +76,7 @@ impl RawSocket {
                 }
                 Ok(_) => {}
                 Err(nix::errno::Errno::EAGAIN | nix::errno::Errno::EINTR) => {}
-                Err(error) => unreachable!("receive: {error}"),
+                Err(error) => panic!("receive: {error}"),
             }
             if start.elapsed() >= limit {
                 return None;

@@ -69,7 +69,7 @@ impl Host {
     pub fn serve_udp_echo(&self, address: SocketAddr) -> UdpEcho {
         let socket = self
             .inside(|| UdpSocket::bind(address))
-            .unwrap_or_else(|error| unreachable!("bind {address}: {error}"));
+            .unwrap_or_else(|error| panic!("bind {address}: {error}"));
         socket.set_read_timeout(Some(Duration::from_millis(100))).expect("a timeout above zero");
         let stop = Arc::new(AtomicBool::new(false));
         let seen = Arc::clone(&stop);

@@ -103,8 +103,7 @@ impl Site {
     /// Starts it all. Panics with the daemon's log if it does not start.
     #[must_use]
     pub fn start(binaries: &Binaries, settings: &Settings<'_>) -> Self {
-        Self::try_start(binaries, settings, Where::Apart)
-            .unwrap_or_else(|error| unreachable!("{error}"))
+        Self::try_start(binaries, settings, Where::Apart).unwrap_or_else(|error| panic!("{error}"))
     }
 
     /// Starts it all.
@@ -210,7 +209,7 @@ impl Site {
             Some(host) => host.inside(|| Metrics::fetch(address)),
             None => Metrics::fetch(address),
         }
-        .unwrap_or_else(|error| unreachable!("metrics at {address}: {error}"))
+        .unwrap_or_else(|error| panic!("metrics at {address}: {error}"))
     }
 
     /// The outside host's web address of a family.

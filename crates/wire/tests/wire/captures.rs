@@ -159,6 +159,8 @@ const FAULTS: [(&str, Counts, Counts); 5] = [
         ],
         &[],
     ),
+    // An option of basic security without its level.
+    ("tcp-odd", &[(Fault::Ipv4Options, 1)], &[]),
     ("vlan", &[(Fault::VlanDepth, 15)], &[]),
 ];
 

@@ -200,7 +200,8 @@ fn inequalities_hold_at_their_edges() {
         assert_eq!(refusal, failed, "{name}: {judgement:?}");
     }
     let sack = |right| TcpSegment { sack_right: Some(SeqNum(right)), ..segment("A", 1501, 5301) };
-    it.clone().refuses(O, sack(5302), Refusal::TcpAckAboveSent);
+    // What its receiver ignores is not held against it.
+    it.clone().passes(O, sack(5302), Established);
     it.clone().passes(O, sack(5250), Established);
     let old = 5301_u32.wrapping_sub(70_000);
     it.passes(
@@ -562,4 +563,35 @@ fn fins_are_retransmitted_until_acknowledged() {
     it.passes(O, segment("FA", 1000, 11), LastAck);
     it.passes(O, segment("FA", 1000, 11), LastAck);
     it.passes(R, segment("A", 11, 1001), TimeWait);
+}
+
+#[test]
+fn a_syn_whose_data_was_taken_may_be_retransmitted_without_it() {
+    let mut it = Conversation::strict();
+    it.passes(O, TcpSegment { payload: 200, ..segment("S", 1000, 0) }, SynSent);
+    it.passes(O, segment("S", 1000, 0), SynSent);
+    it.passes(R, segment("SA", 5000, 1201), SynReceived);
+    it.passes(O, segment("A", 1201, 5001), Established);
+}
+
+#[test]
+fn what_the_silent_side_sent_is_known_by_its_acknowledgements() {
+    let mut it = Conversation::loose();
+    it.passes(O, data(1001, 5001, 100), Established);
+    it.passes(O, data(1101, 55_001, 100), Established);
+    // The first that is heard of the other side is a retransmission.
+    it.passes(R, data(54_001, 1201, 10), Established);
+    it.passes(O, segment("A", 1201, 55_001), Established);
+}
+
+#[test]
+fn an_acknowledgement_may_lag_by_its_senders_window() {
+    let mut it = Conversation::strict();
+    it.passes(O, scaled(7, segment("S", 1000, 0)), SynSent);
+    it.passes(R, scaled(7, segment("SA", 5000, 1001)), SynReceived);
+    it.passes(O, segment("A", 1001, 5001), Established);
+    let lag = 1000 << 7;
+    it.passes(R, data(5001 + lag - 1000, 1001, 1000), Established);
+    it.passes(O, segment("A", 1001, 5001), Established);
+    it.refuses(O, segment("A", 1001, 5000), Refusal::TcpAckTooOld);
 }

@@ -1,0 +1,87 @@
+//! What `status` says of a box in trouble. The ordinary documents are tested over the socket.
+
+use std::path::Path;
+
+use test_case::test_case;
+
+use super::*;
+use crate::fake;
+use crate::rates::WorkerRates;
+
+fn alarms(reading: &Reading, rates: &Rates, policy: &Committed) -> Vec<(AlarmKind, String)> {
+    let status = view(reading, rates, policy).status();
+    status.alarms.into_iter().map(|alarm| (alarm.kind, alarm.message)).collect()
+}
+
+fn view<'a>(reading: &'a Reading, rates: &'a Rates, policy: &'a Committed) -> View<'a> {
+    let file = Path::new("/etc/sallyport.toml");
+    let uptime = Duration::from_secs(60);
+    View { reading, rates, policy, file, unwritten: 0, uptime, now: Time::from_secs(60) }
+}
+
+#[test]
+fn a_box_at_peace_has_no_alarm() {
+    assert_eq!(alarms(&fake::reading(), &Rates::default(), &fake::committed()), []);
+}
+
+#[test]
+fn every_trouble_has_its_alarm() {
+    let mut reading = fake::reading();
+    reading.ports[0].link_up = false;
+    reading.ports[1].kernel_path_allowed = true;
+    reading.workers[0].events_lost = 5;
+    reading.workers[1].generation = 0;
+    reading.workers[1].counters = fake::counters(&[(Counter::Sessions(Protocol::Tcp, 0), 800)]);
+    let rates = Rates { missing_at_rest: -3, ..Rates::default() };
+    let mut policy = Committed::clone(&fake::committed());
+    policy.last_refusal = Some("sallyport.toml has 2 errors".to_owned());
+    policy.loaded_at = policy.loaded_at.checked_sub(Duration::from_secs(2)).unwrap();
+    let alarms = alarms(&reading, &rates, &policy);
+    let kinds: Vec<_> = alarms.iter().map(|(kind, _)| *kind).collect();
+    assert_eq!(
+        kinds,
+        [
+            AlarmKind::LinkDown,
+            AlarmKind::KernelPath,
+            AlarmKind::WorkerBehind,
+            AlarmKind::EventsLost,
+            AlarmKind::Conservation,
+            AlarmKind::SessionsNearLimit,
+            AlarmKind::ReloadRefused,
+        ],
+        "{alarms:#?}"
+    );
+    let details = ["lan0", "net_tap,iface=wan0", "worker 1", "5 because", "-3", "810", "2 errors"];
+    for (detail, (_, message)) in details.iter().zip(&alarms) {
+        assert!(message.contains(detail), "{detail} in {message}");
+    }
+}
+
+#[test]
+fn rates_stand_beside_their_worker() {
+    let worker = WorkerRates { busy: 0.5, received: 1000.0 };
+    let rates = Rates { workers: vec![WorkerRates::default(), worker], ..Rates::default() };
+    let (reading, policy) = (fake::reading(), fake::committed());
+    let status = view(&reading, &rates, &policy).status();
+    let seen: Vec<_> = status.workers.iter().map(|worker| worker.busy_ratio).collect();
+    assert_eq!(seen, [0.0, 0.5]);
+    assert_eq!(status.workers[0].dropped, 20 + 5 + 4 + 2);
+}
+
+#[test]
+fn the_most_frequent_drops_come_first() {
+    let (reading, rates, policy) = (fake::reading(), Rates::default(), fake::committed());
+    let status = view(&reading, &rates, &policy).status();
+    let seen: Vec<_> =
+        status.top_drops.iter().map(|drop| (drop.reason.as_str(), drop.count)).collect();
+    let expected = [("no_rule", 20), ("tx_full", 10), ("handover_full", 8), ("rule_reject", 4)];
+    assert_eq!(seen, expected);
+}
+
+#[test_case(7, 7, 7; "the present one")]
+#[test_case(7, 5, 5; "an older one")]
+#[test_case(0x1_0003, 3, 0x1_0003; "after a wrap")]
+#[test_case(0x1_0003, 0xffff, 0xffff; "from before the wrap")]
+fn generations_from_their_low_bits(current: u32, mark: u16, expected: u32) {
+    assert_eq!(generation(current, mark), expected);
+}

@@ -1,0 +1,267 @@
+//! How much memory the plane needs: counted before any of it is taken. Pure arithmetic.
+
+use std::fmt;
+
+use dpdk::BURST;
+use engine::ShardConfig;
+use session::EntryCost;
+use session::fragment::{Gatherer, Limits};
+use session::tombstone::Tombstones;
+
+use crate::frame::MbufFrame;
+use crate::mailbox::Mailbox;
+use crate::queues::QueuePlan;
+
+/// Descriptors of a queue, each way.
+pub(crate) const DESCRIPTORS: u16 = 1024;
+/// Mbufs that stay with each thread.
+pub(crate) const CACHE: u32 = 256;
+/// An mbuf holds at least this many octets of a frame: what drivers expect of a pool.
+const DATA_ROOM: u16 = 2048;
+/// What a frame has beside its IP packet at most: Ethernet header, two VLAN tags, check sequence.
+const FRAME_OVERHEAD: u16 = 14 + 2 * 4 + 4;
+/// DPDK's header of a pool's element, the mbuf's own fields, and the headroom.
+const MBUF_OVERHEAD: u64 = 64 + 128 + 128;
+/// Ended sessions that the box remembers.
+const TOMBSTONES: usize = 65_536;
+/// Descriptor rings and books of a hardware queue, by the largest of the common drivers.
+const DRIVER_QUEUE: u64 = 128 << 10;
+/// What EAL and drivers take for themselves.
+const DRIVER_BASE: u64 = 8 << 20;
+/// Timer lists of a shard.
+const TIMERS: u64 = 16 << 10;
+
+/// What is to be held.
+#[derive(Clone, Debug)]
+pub(crate) struct Demand<'a> {
+    pub(crate) workers: u16,
+    /// Sessions of the whole box.
+    pub(crate) sessions: u32,
+    pub(crate) ports: &'a [QueuePlan],
+    /// Octets of the longest IP packet of any port.
+    pub(crate) mtu: u16,
+    /// Pools of mbufs: one for each socket that has workers.
+    pub(crate) pools: u16,
+}
+
+impl Demand<'_> {
+    /// Frames that each of the rings between two workers holds.
+    pub(crate) fn ring_capacity(&self) -> u32 {
+        2048_u32.checked_div(self.workers.into()).unwrap_or(0).next_power_of_two().clamp(256, 1024)
+    }
+
+    /// Octets of a frame that an mbuf has to hold.
+    pub(crate) fn data_room(&self) -> u16 {
+        let frame = self.mtu.saturating_add(FRAME_OVERHEAD);
+        frame.checked_next_multiple_of(64).unwrap_or(u16::MAX - 127).max(DATA_ROOM)
+    }
+
+    /// What each shard's store of fragments may hold.
+    pub(crate) fn fragments(&self) -> Limits {
+        Limits::default().per_shard(self.workers.into())
+    }
+
+    /// What each shard remembers of ended sessions.
+    pub(crate) fn tombstones(&self) -> usize {
+        TOMBSTONES.div_ceil(usize::from(self.workers.max(1)))
+    }
+
+    /// Mbufs of each pool. A frame of any pool can be anywhere, so each has enough for all places.
+    pub(crate) fn mbufs(&self) -> u64 {
+        let workers = u64::from(self.workers);
+        let others = workers.saturating_sub(1);
+        let burst = BURST as u64;
+        let ports = self.ports.len() as u64;
+        let queues: u64 = self.ports.iter().map(|plan| u64::from(plan.rx + plan.tx)).sum();
+        let descriptors = queues * u64::from(DESCRIPTORS);
+        let rings = workers * others * u64::from(self.ring_capacity());
+        // Received, taken from a ring, to be freed; before each port and each ring.
+        let bursts = workers * burst * (3 + ports + others);
+        // DPDK lets a cache grow to one and a half of its size. The control thread has one, too.
+        let caches = (workers + 1) * u64::from(CACHE) * 3 / 2;
+        let held = workers * self.fragments().frames as u64;
+        descriptors + rings + bursts + caches + held
+    }
+
+    /// The sum.
+    pub(crate) fn footprint(&self) -> Footprint {
+        let workers = u64::from(self.workers);
+        let capacity = self.shard_capacity();
+        let mbuf = MBUF_OVERHEAD + u64::from(self.data_room());
+        let rings = workers * workers.saturating_sub(1);
+        let queues: u64 = self.ports.iter().map(|plan| u64::from(plan.rx + plan.tx)).sum();
+        let per_shard = Tombstones::<engine::EndReason>::memory(self.tombstones())
+            + Gatherer::<MbufFrame>::memory(self.fragments());
+        Footprint {
+            shards: self.workers,
+            capacity,
+            tables: workers * (octets(capacity, EntryCost::new().ipv6) + TIMERS),
+            mbuf_count: self.mbufs() * u64::from(self.pools),
+            mbufs: self.mbufs() * (mbuf + 16) * u64::from(self.pools),
+            rings: rings * u64::from(self.ring_capacity()) * 16,
+            drivers: DRIVER_BASE + queues * DRIVER_QUEUE,
+            outside: workers * per_shard as u64 + Mailbox::events_memory(self.workers) as u64,
+        }
+    }
+
+    /// Sessions that each shard has room for.
+    fn shard_capacity(&self) -> u32 {
+        let config = ShardConfig {
+            worker: engine::WorkerId(0),
+            workers: self.workers,
+            share: self.workers,
+            seed: 0,
+            own_macs: Vec::new(),
+            fragments: self.fragments(),
+            tombstones: 0,
+        };
+        config.capacity(self.sessions)
+    }
+}
+
+/// What the plane takes, in octets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Footprint {
+    /// Shards.
+    pub shards: u16,
+    /// Sessions that each has room for.
+    pub capacity: u32,
+    /// Session tables.
+    pub tables: u64,
+    /// How many mbufs there are.
+    pub mbuf_count: u64,
+    /// Mbufs.
+    pub mbufs: u64,
+    /// Rings between workers.
+    pub rings: u64,
+    /// What DPDK and its drivers are reckoned to take for themselves.
+    pub drivers: u64,
+    /// Not from DPDK but from the process's own memory: ended sessions, books of fragments, queues of events.
+    pub outside: u64,
+}
+
+impl Footprint {
+    /// What DPDK has to give.
+    #[must_use]
+    pub const fn from_dpdk(&self) -> u64 {
+        self.tables + self.mbufs + self.rings + self.drivers
+    }
+}
+
+impl fmt::Display for Footprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { shards, capacity, tables, mbuf_count, mbufs, rings, drivers, outside } = *self;
+        write!(
+            f,
+            "{} MiB: {} for {shards} tables of {capacity} sessions, {} for {mbuf_count} mbufs, {} for rings, {} \
+             for DPDK and drivers; and {} MiB of the process's own memory",
+            mib(self.from_dpdk()),
+            mib(tables),
+            mib(mbufs),
+            mib(rings),
+            mib(drivers),
+            mib(outside)
+        )
+    }
+}
+
+/// There is not enough memory for what was asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "`memory = \"{}MiB\"` is too little: the plane takes {footprint}; set `memory = \"{}MiB\"` in [system]{}, or \
+     lower `max` in [sessions]",
+    mib(*.memory),
+    self.remedy_mib(),
+    self.pages()
+)]
+pub struct MemoryShortage {
+    /// What it takes.
+    pub footprint: Footprint,
+    /// What DPDK was given, in octets.
+    pub memory: u64,
+    /// Whether it is hugepages.
+    pub hugepages: bool,
+}
+
+impl MemoryShortage {
+    /// What would do, in MiB: an even number, as the common hugepage has 2.
+    fn remedy_mib(&self) -> u64 {
+        mib(self.footprint.from_dpdk()).next_multiple_of(2)
+    }
+
+    fn pages(&self) -> String {
+        if self.hugepages {
+            format!(" ({} hugepages of 2 MiB)", self.remedy_mib() / 2)
+        } else {
+            String::new()
+        }
+    }
+}
+
+/// Whole MiB, rounded up.
+const fn mib(octets: u64) -> u64 {
+    octets.div_ceil(1 << 20)
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "at most 2^32 times a few hundred octets"
+)]
+fn octets(count: u32, each: f64) -> u64 {
+    (f64::from(count) * each).ceil() as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ONE: QueuePlan = QueuePlan { rx: 1, tx: 1 };
+    const TWO: QueuePlan = QueuePlan { rx: 2, tx: 2 };
+
+    fn demand(workers: u16, ports: &[QueuePlan]) -> Demand<'_> {
+        Demand { workers, sessions: 1_000_000, ports, mtu: 1500, pools: 1 }
+    }
+
+    #[test]
+    fn mbufs_add_up() {
+        let one = demand(1, &[ONE, ONE]);
+        // Four queues, (3 + 2) bursts, two caches, the held frames.
+        assert_eq!(one.mbufs(), 4 * 1024 + 5 * 32 + 2 * 384 + 8192);
+        let two = demand(2, &[TWO, TWO]);
+        // Eight queues, two rings, 2 × (3 + 2 + 1) bursts, three caches, the held frames.
+        assert_eq!(two.mbufs(), 8 * 1024 + 2 * 1024 + 12 * 32 + 3 * 384 + 8192);
+    }
+
+    #[test]
+    fn an_mbuf_holds_the_longest_frame() {
+        let room = |mtu| Demand { mtu, ..demand(1, &[]) }.data_room();
+        assert_eq!((room(1500), room(2022), room(2023), room(9000)), (2048, 2048, 2112, 9088));
+        assert!(room(u16::MAX) <= u16::MAX - 127, "the headroom fits, too");
+    }
+
+    #[test]
+    fn rings_shrink_as_workers_grow() {
+        let capacity = |workers| demand(workers, &[]).ring_capacity();
+        assert_eq!([1, 2, 4, 8, 64].map(capacity), [1024, 1024, 512, 256, 256]);
+    }
+
+    #[test]
+    fn two_shards_have_a_quarter_more_room() {
+        assert_eq!(demand(1, &[]).footprint().capacity, 1_000_000);
+        assert_eq!(demand(2, &[]).footprint().capacity, 625_000);
+    }
+
+    #[test]
+    fn a_shortage_says_what_would_do() {
+        let footprint = demand(2, &[TWO, TWO]).footprint();
+        let shortage = MemoryShortage { footprint, memory: 64 << 20, hugepages: true };
+        let enough = shortage.remedy_mib();
+        assert!(enough << 20 >= footprint.from_dpdk());
+        let text = shortage.to_string();
+        assert!(text.starts_with("`memory = \"64MiB\"` is too little"), "{text}");
+        assert!(text.contains(&format!("set `memory = \"{enough}MiB\"` in [system] (")), "{text}");
+        assert!(text.contains(&format!("({} hugepages of 2 MiB)", enough / 2)), "{text}");
+        assert!(text.contains("2 tables of 625000 sessions"), "{text}");
+    }
+}

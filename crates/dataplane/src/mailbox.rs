@@ -1,0 +1,69 @@
+//! What the control core and one worker give each other. Neither ever waits for the other.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crossbeam::queue::ArrayQueue;
+use engine::{Event, Snapshot, Time};
+
+use crate::board::{Board, HitBoard};
+use crate::command::Job;
+
+/// Commands that may wait for a worker.
+const JOBS: usize = 64;
+/// Versions of the policy that may wait to be freed. A worker takes no new one while there are so many.
+const RETIRED: usize = 16;
+/// Log events that may wait, of all workers.
+const EVENTS: usize = 65_536;
+
+/// A version of the policy on its way to a worker.
+#[derive(Debug)]
+pub(crate) struct Delivery {
+    pub(crate) snapshot: Arc<Snapshot>,
+    /// Where the worker is to show its rule hits from then on.
+    pub(crate) hits: Arc<HitBoard>,
+    /// When it was published.
+    pub(crate) published: Time,
+}
+
+/// A version of the policy on its way back, to be freed on the control core.
+#[derive(Debug)]
+pub(crate) struct Retired {
+    pub(crate) snapshot: Arc<Snapshot>,
+    pub(crate) hits: Arc<HitBoard>,
+    /// How long the version that took its place was on its way.
+    pub(crate) swap: Duration,
+}
+
+/// Between the control core and one worker.
+#[derive(Debug)]
+pub(crate) struct Mailbox {
+    /// The newest version that the worker has not taken.
+    pub(crate) delivery: ArrayQueue<Delivery>,
+    pub(crate) jobs: ArrayQueue<Job>,
+    pub(crate) retired: ArrayQueue<Retired>,
+    pub(crate) events: ArrayQueue<Event>,
+    pub(crate) board: Board,
+}
+
+impl Mailbox {
+    /// For one of so many workers.
+    pub(crate) fn new(workers: u16) -> Self {
+        Self {
+            delivery: ArrayQueue::new(1),
+            jobs: ArrayQueue::new(JOBS),
+            retired: ArrayQueue::new(RETIRED),
+            events: ArrayQueue::new(events_of_one(workers)),
+            board: Board::new(),
+        }
+    }
+
+    /// What the queue of events takes, in octets, over all workers.
+    pub(crate) fn events_memory(workers: u16) -> usize {
+        events_of_one(workers) * usize::from(workers) * (size_of::<Event>() + size_of::<usize>())
+    }
+}
+
+fn events_of_one(workers: u16) -> usize {
+    EVENTS.div_ceil(usize::from(workers.max(1)))
+}

@@ -1,0 +1,220 @@
+//! The whole plane, as the control core sees it.
+
+use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use dpdk::{Eal, Mempool, ShutdownError};
+use engine::{Event, PortIndex, Snapshot, Time, WorkerId};
+
+use crate::clock::Clock;
+use crate::command::{Answer, Command};
+use crate::crew::Crew;
+use crate::footprint::Footprint;
+use crate::handle::{Handle, WorkerStatus};
+use crate::port::{LivePort, PortStatus};
+use crate::worker::Phase;
+
+/// How long frames that are on their way have at a stop.
+const DRAIN: Duration = Duration::from_millis(500);
+/// Looks at the rings, each after every worker has made a round, that must find them empty.
+const QUIET_LOOKS: u32 = 3;
+
+/// Ports, workers and policy at work. When it is dropped, it stops.
+#[derive(Debug)]
+pub struct Dataplane {
+    pub(crate) clock: Clock,
+    pub(crate) workers: Vec<Handle>,
+    pub(crate) footprint: Footprint,
+    pub(crate) machinery: Mutex<Option<Machinery>>,
+}
+
+/// What exists until the stop. The fields go in this order: workers end, ports close, and DPDK ends.
+#[derive(Debug)]
+pub(crate) struct Machinery {
+    pub(crate) crew: Crew,
+    pub(crate) ports: Vec<LivePort>,
+    pub(crate) pools: Vec<(Option<u32>, Mempool)>,
+    pub(crate) eal: Eal,
+}
+
+/// Mbufs of one socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MbufUse {
+    /// The socket; 0 where there is only one.
+    pub socket: u32,
+    /// Mbufs in use, those that wait in the devices' queues among them.
+    pub in_use: u32,
+    /// Mbufs there are.
+    pub total: u32,
+}
+
+/// How the plane ended.
+#[derive(Debug)]
+pub struct Summary {
+    /// The last figures of every worker.
+    pub workers: Vec<WorkerStatus>,
+    /// Workers that did not end, or ended by a panic. If there are any, nothing was closed: the end of the
+    /// process does that.
+    pub stuck: Vec<WorkerId>,
+    /// What DPDK says of its own end.
+    pub dpdk: Result<(), ShutdownError>,
+}
+
+impl Dataplane {
+    /// The workers' present, which begins with [`Time::ZERO`] at the start.
+    #[must_use]
+    pub fn now(&self) -> Time {
+        self.clock.now()
+    }
+
+    /// What was reckoned to be needed of memory.
+    #[must_use]
+    pub const fn footprint(&self) -> &Footprint {
+        &self.footprint
+    }
+
+    /// Every worker's figures. Stops nobody.
+    #[must_use]
+    pub fn workers(&self) -> Vec<WorkerStatus> {
+        let now = self.now();
+        self.workers.iter().map(|worker| worker.status(now)).collect()
+    }
+
+    /// Every port, in the order of the configuration; none after the stop.
+    #[must_use]
+    pub fn ports(&self) -> Vec<PortStatus> {
+        let machinery = self.machinery();
+        let ports = machinery.iter().flat_map(|machinery| &machinery.ports);
+        ports.zip(0..=u8::MAX).map(|(port, index)| port.status(PortIndex(index))).collect()
+    }
+
+    /// Use of mbufs, by socket; none after the stop.
+    #[must_use]
+    pub fn mbufs(&self) -> Vec<MbufUse> {
+        let machinery = self.machinery();
+        let pools = machinery.iter().flat_map(|machinery| &machinery.pools);
+        pools
+            .map(|(socket, pool)| MbufUse {
+                socket: socket.unwrap_or(0),
+                in_use: pool.in_use(),
+                total: pool.count(),
+            })
+            .collect()
+    }
+
+    /// Puts a version of the policy into every worker's mailbox, in place of one that it has not taken yet.
+    /// Its topology must be the one of the start.
+    pub fn publish(&self, snapshot: &Arc<Snapshot>) {
+        let now = self.now();
+        for worker in &self.workers {
+            worker.publish(Arc::clone(snapshot), now);
+        }
+    }
+
+    /// Frees, on the calling thread, what workers have sent back. Returns how long each swap since the last
+    /// call took, from publication to use. To be called every now and then: a worker with 16 versions that
+    /// nobody has freed takes no more.
+    pub fn reap(&self) -> Vec<Duration> {
+        let mut swaps = Vec::new();
+        for worker in &self.workers {
+            worker.reap(&mut swaps);
+        }
+        swaps
+    }
+
+    /// Gives a worker something to do between its bursts. Each part of the answer is turned by `wrap`, on the
+    /// worker. [`Answer::Done`] is the last; if the receiver is disconnected before it, there is no such worker,
+    /// it has too much to do already, or it has ended.
+    pub fn ask<T: Send + 'static>(
+        &self,
+        worker: WorkerId,
+        command: Command,
+        wrap: impl Fn(Answer) -> T + Send + 'static,
+    ) -> Receiver<T> {
+        match self.workers.get(worker.index()) {
+            // With the machinery held, a stop cannot come between and leave the command waiting for ever.
+            Some(handle) if self.machinery().is_some() => handle.ask(command, wrap),
+            Some(_) | None => channel().1,
+        }
+    }
+
+    /// Takes log events, at most `most`, in order for each worker. Returns how many there were.
+    pub fn events(&self, most: usize, take: &mut dyn FnMut(&Event)) -> usize {
+        let mut taken = 0;
+        for worker in &self.workers {
+            while taken < most
+                && let Some(event) = worker.event()
+            {
+                take(&event);
+                taken += 1;
+            }
+        }
+        taken
+    }
+
+    /// Takes all links down where the drivers can, waiting for no worker. Returns how many went down.
+    pub fn cut(&self) -> usize {
+        let mut machinery = self.machinery();
+        let ports = machinery.iter_mut().flat_map(|machinery| &mut machinery.ports);
+        ports.map(LivePort::cut).filter(|down| *down).count()
+    }
+
+    /// Ends the plane in order: links down, what is on its way finished, threads ended, ports closed, DPDK
+    /// cleaned up. Only the first call does anything.
+    pub fn stop(&self) -> Option<Summary> {
+        self.cut();
+        let machinery = self.machinery().take()?;
+        let Machinery { crew, ports, pools, eal } = machinery;
+        crew.order(Phase::Drain);
+        self.drain();
+        let stuck = crew.dismiss();
+        for worker in &self.workers {
+            worker.refuse_jobs();
+        }
+        let workers = self.workers();
+        if !stuck.is_empty() {
+            // Somebody still uses them.
+            core::mem::forget((ports, pools, eal));
+            return Some(Summary { workers, stuck, dpdk: Ok(()) });
+        }
+        drop(ports);
+        drop(pools);
+        Some(Summary { workers, stuck, dpdk: eal.shutdown() })
+    }
+
+    /// Waits until nothing is in the rings.
+    fn drain(&self) {
+        const STEP: Duration = Duration::from_micros(500);
+        let mut left = DRAIN;
+        let mut quiet = 0;
+        let mut rounds = self.rounds();
+        while quiet < QUIET_LOOKS && !left.is_zero() {
+            std::thread::sleep(STEP);
+            left = left.saturating_sub(STEP);
+            let now = self.rounds();
+            // Figures are shown at times, so that a worker is seen to have made a round after it has made it.
+            if now.iter().zip(&rounds).any(|(now, before)| now <= before) {
+                continue;
+            }
+            rounds = now;
+            let in_rings: u64 = self.workers.iter().map(|worker| worker.tally().in_rings).sum();
+            quiet = if in_rings == 0 { quiet + 1 } else { 0 };
+        }
+    }
+
+    fn rounds(&self) -> Vec<u64> {
+        self.workers.iter().map(|worker| worker.tally().rounds).collect()
+    }
+
+    fn machinery(&self) -> MutexGuard<'_, Option<Machinery>> {
+        self.machinery.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Dataplane {
+    fn drop(&mut self) {
+        // Whoever wants to know the outcome calls `stop`.
+        drop(self.stop());
+    }
+}

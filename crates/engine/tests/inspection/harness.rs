@@ -1,0 +1,356 @@
+//! A box of two ports in front of which frames are put, and a ledger that every frame must balance in.
+//!
+//! Shared by the tests and, by its path, by the fuzz target: it uses nothing but the crates that the engine itself
+//! stands on.
+#![allow(dead_code, reason = "each of the two users needs a part of it")]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use engine::{
+    Cluster, Counter, Fate, Limits, PortIndex, SessionFilter, Snapshot, Time, Verdict, ZoneId,
+};
+use policy::{
+    Action, EthPort, LinkMode, Policy, Rule, RuleNames, TcpMode, Topology, Wire, ZoneSet,
+};
+use session::Timeouts;
+use session::fragment::Limits as Fragments;
+
+/// The port of the zone `inside`.
+pub const INSIDE: PortIndex = PortIndex(0);
+/// The port of the zone `outside`, at the other end of the wire.
+pub const OUTSIDE: PortIndex = PortIndex(1);
+
+/// What a box is configured with.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Rules.
+    pub policy: Policy,
+    /// Ports.
+    pub ports: Vec<EthPort>,
+    /// Wires.
+    pub wires: Vec<Wire>,
+    /// Timeouts.
+    pub timeouts: Timeouts,
+    /// Bounds.
+    pub limits: Limits,
+    names: RuleNames,
+    generation: u32,
+}
+
+impl Plan {
+    /// Two ports, one wire, and one rule: whatever comes from inside goes out.
+    pub fn new() -> Self {
+        let outward = Rule {
+            from: ZoneSet::only([ZoneId(0)]),
+            to: ZoneSet::only([ZoneId(1)]),
+            ..Rule::any("inside-out", Action::Allow)
+        };
+        let zones = vec!["inside".to_owned(), "outside".to_owned()];
+        let port = |name: &str, zone| EthPort {
+            name: name.to_owned(),
+            zone: ZoneId(zone),
+            vlans: Vec::new(),
+            networks: None,
+            mtu: 1500,
+        };
+        Self {
+            policy: Policy { zones, zone_pairs: Vec::new(), rules: vec![outward] },
+            ports: vec![port("lan0", 0), port("wan0", 1)],
+            wires: vec![wire(0, 1, 0)],
+            timeouts: Timeouts::default(),
+            limits: Limits { max: 10_000, per_source: 5_000 },
+            names: RuleNames::new(),
+            generation: 0,
+        }
+    }
+
+    /// The next version.
+    pub fn snapshot(&mut self) -> Arc<Snapshot> {
+        self.generation += 1;
+        let (ports, wires) = (self.ports.clone(), self.wires.clone());
+        let topology = Topology::new(self.policy.zones.clone(), ports, wires);
+        let topology = topology.expect("each port is in one wire");
+        Snapshot::compile(
+            self.generation,
+            &self.policy,
+            &topology,
+            &self.timeouts,
+            self.limits,
+            &mut self.names,
+        )
+    }
+
+    /// The name of a rule of any version so far.
+    pub fn rule_name(&self, fate: &Fate) -> &str {
+        fate.judgement.rule.map_or("", |rule| self.names.name(rule))
+    }
+
+    /// The number of a rule's name.
+    pub fn rule_hits(&self, cluster: &Cluster, rule: &str) -> u64 {
+        let Some(rule) = self.names.get(rule) else { return 0 };
+        let of = |shard: &engine::Shard<_, _>| shard.rule_hits().get(rule.index()).map(|r| r.hits);
+        cluster.shards().iter().filter_map(of).sum()
+    }
+}
+
+/// A wire between two ports.
+pub fn wire(one: u8, two: u8, domain: u16) -> Wire {
+    Wire {
+        ports: [PortIndex(one), PortIndex(two)],
+        domain,
+        link: LinkMode::Independent,
+        ethertypes: Vec::new(),
+    }
+}
+
+/// One frame that comes in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Arrival {
+    /// How long after the one before.
+    pub wait: Duration,
+    /// By which port.
+    pub port: PortIndex,
+    /// Its octets.
+    pub octets: Vec<u8>,
+}
+
+/// A box with its ledger.
+#[derive(Debug)]
+pub struct Rig {
+    /// The shards.
+    pub cluster: Cluster,
+    now: Time,
+    received: u64,
+    /// By number: how often the frame's fate was told.
+    told: Vec<u8>,
+    forwarded: u64,
+    dropped: u64,
+    rejected: u64,
+    made: u64,
+}
+
+impl Rig {
+    /// A box with this configuration.
+    pub fn new(workers: u16, snapshot: &Arc<Snapshot>) -> Self {
+        Self::around(Cluster::new(workers, snapshot))
+    }
+
+    /// A ledger for shards without sessions.
+    pub fn around(mut cluster: Cluster) -> Self {
+        cluster.verify_checksums(true);
+        Self {
+            cluster,
+            now: Time::ZERO,
+            received: 0,
+            told: Vec::new(),
+            forwarded: 0,
+            dropped: 0,
+            rejected: 0,
+            made: 0,
+        }
+    }
+
+    /// The time of the last call.
+    pub fn now(&self) -> Time {
+        self.now
+    }
+
+    /// Judges a frame, whose number is how many came before it. Returns what was decided since the last call.
+    pub fn receive(&mut self, now: Time, port: PortIndex, octets: Vec<u8>) -> Vec<Fate> {
+        self.now = self.now.max(now);
+        self.told.push(0);
+        self.cluster.receive(self.now, self.received, port, octets);
+        self.received += 1;
+        self.settle()
+    }
+
+    /// Lets time pass.
+    pub fn advance(&mut self, now: Time) -> Vec<Fate> {
+        self.now = self.now.max(now);
+        self.cluster.advance(self.now);
+        self.settle()
+    }
+
+    /// Enters all new fates into the ledger.
+    fn settle(&mut self) -> Vec<Fate> {
+        let fates: Vec<_> = self.cluster.fates().collect();
+        for fate in &fates {
+            match fate.number {
+                None => {
+                    self.made += 1;
+                    assert!(fate.out.is_some(), "a made frame is sent: {fate:?}");
+                    continue;
+                }
+                Some(number) => {
+                    let told = &mut self.told[usize::try_from(number).expect("a small number")];
+                    *told += 1;
+                    assert_eq!(*told, 1, "frame {number} has two fates");
+                }
+            }
+            let sent = fate.judgement.verdict == Verdict::Forward;
+            assert_eq!(fate.out.is_some(), sent, "only what is forwarded leaves: {fate:?}");
+            match fate.judgement.verdict {
+                Verdict::Forward => self.forwarded += 1,
+                Verdict::Drop(_) => self.dropped += 1,
+                Verdict::Reject(_) => self.rejected += 1,
+                Verdict::Consume => {}
+            }
+        }
+        fates
+    }
+
+    /// Frames that wait for the rest of their datagrams.
+    pub fn held(&self) -> u64 {
+        self.cluster.counters().get(Counter::Held)
+    }
+
+    /// Sessions in all tables.
+    pub fn sessions(&self) -> u64 {
+        self.cluster.shards().iter().map(|shard| u64::from(shard.session_count())).sum()
+    }
+
+    /// Every frame is in exactly one place, and every number says what it counts.
+    pub fn check(&self) {
+        let counters = self.cluster.counters();
+        let get = |counter| counters.get(counter);
+        assert_eq!(get(Counter::Received), self.received, "received");
+        assert_eq!(get(Counter::Accepted), counters.handed_over(), "nothing is between workers");
+        assert_eq!(counters.dropped(), self.dropped, "dropped");
+        assert_eq!(counters.rejected(), self.rejected, "rejected");
+        assert_eq!(get(Counter::Made), self.made, "made");
+        let settled = self.forwarded + self.dropped + self.rejected + get(Counter::Consumed);
+        assert_eq!(self.received, settled + self.held(), "conservation");
+        assert_eq!(counters.sessions(), self.sessions(), "the gauges by state are the table");
+        let mut born_less_dead = 0;
+        for &protocol in engine::Protocol::ALL {
+            born_less_dead += get(Counter::Created(protocol));
+            for &reason in engine::EndReason::ALL {
+                born_less_dead -= get(Counter::Ended(protocol, reason));
+            }
+        }
+        assert_eq!(born_less_dead, self.sessions(), "created less ended");
+        self.check_listing(&counters);
+    }
+
+    /// What a listing shows is counted in the gauge of its state.
+    fn check_listing(&self, counters: &engine::Counters) {
+        let mut listed = vec![0_u64; engine::Counters::LEN];
+        for shard in self.cluster.shards() {
+            let filter = SessionFilter::default();
+            let mut cursor = Some(0);
+            while let Some(at) = cursor {
+                cursor = shard.list(self.now, at, 1024, &filter, &mut |view| {
+                    let states = view.protocol.states();
+                    let state = states.iter().position(|state| *state == view.state);
+                    let state = state.expect("a state of its protocol");
+                    listed[Counter::Sessions(view.protocol, state).index()] += 1;
+                });
+            }
+        }
+        for (listed, counted) in listed.iter().zip(counters.as_slice()) {
+            assert!(*listed == 0 || listed <= counted, "{listed} sessions listed, {counted} counted");
+        }
+    }
+
+    /// After longer than any timeout nothing is left: no session lives without a timer, no fragment is held.
+    pub fn check_all_ends(&mut self) {
+        let end = self.now + Duration::from_secs(8 * 86_400);
+        self.advance(end);
+        self.check();
+        assert_eq!(self.sessions(), 0, "a session without a timer");
+        assert_eq!(self.held(), 0, "a fragment without a timer");
+    }
+}
+
+/// The plan that fuzzing and property tests run under: every kind of rule, a table that fills up.
+pub fn crowded_plan() -> Plan {
+    let mut plan = Plan::new();
+    let service = |protocol, port| policy::ServiceItem {
+        service: String::new(),
+        matches: policy::ServiceMatch::Ports {
+            protocol,
+            destination: policy::L4PortRange::one(port),
+            source: policy::L4PortRange::ANY,
+        },
+        traits: policy::ItemTraits { answered: protocol == 17, ..policy::ItemTraits::NONE },
+    };
+    let inward = |name, service, action, tcp| Rule {
+        from: ZoneSet::only([ZoneId(1)]),
+        to: ZoneSet::only([ZoneId(0)]),
+        services: vec![service],
+        tcp,
+        ..Rule::any(name, action)
+    };
+    let rules = [
+        Rule { services: vec![service(17, 53)], ..plan.policy.rules[0].clone() },
+        inward("in-web", service(6, 8080), Action::Allow, Some(TcpMode::Loose)),
+        inward("in-reject-tcp", service(6, 443), Action::Reject, None),
+        inward("in-reject-udp", service(17, 443), Action::Reject, None),
+        inward("in-drop", service(17, 137), Action::Drop, None),
+    ];
+    plan.policy.rules[0].name = "inside-any".to_owned();
+    plan.policy.rules.splice(0..0, rules);
+    plan.limits = Limits { max: 24, per_source: 12 };
+    plan
+}
+
+/// Reads fuzz input: arrivals of the form (port and workers, wait, length, frame).
+///
+/// The head of each is four octets: bit 0 of the first is the port, the second is the wait (0-127: milliseconds,
+/// above: powers of two of seconds), the last two the length, little-endian. What is missing at the end is left out.
+pub fn read_arrivals(mut input: &[u8]) -> Vec<Arrival> {
+    let mut arrivals = Vec::new();
+    while let Some((&[port, wait, low, high], rest)) = input.split_first_chunk() {
+        let length = usize::from(u16::from_le_bytes([low, high])).min(rest.len());
+        let (frame, rest) = rest.split_at(length);
+        let wait = match wait {
+            0..=127 => Duration::from_millis(u64::from(wait)),
+            128..=255 => Duration::from_secs(1 << (wait % 20)),
+        };
+        let port = PortIndex(port & 1);
+        arrivals.push(Arrival { wait, port, octets: frame.to_vec() });
+        input = rest;
+    }
+    arrivals
+}
+
+/// The inverse of [`read_arrivals`], for waits that it can read.
+pub fn write_arrivals(arrivals: &[Arrival]) -> Vec<u8> {
+    let mut out = Vec::new();
+    for Arrival { wait, port, octets } in arrivals {
+        let millis = u8::try_from(wait.as_millis()).ok().filter(|millis| *millis < 128);
+        let seconds = wait.as_secs().max(1).ilog2();
+        let wait = millis.unwrap_or_else(|| {
+            // The least octet from 128 on that leaves this remainder of 20.
+            (128..=255).find(|octet| u32::from(octet % 20) == seconds).unwrap_or(128)
+        });
+        let length = u16::try_from(octets.len()).expect("a frame is short");
+        out.extend([port.0, wait]);
+        out.extend(length.to_le_bytes());
+        out.extend(octets);
+    }
+    out
+}
+
+/// What the fuzzer and the replay of its corpus do with one input.
+pub fn run(input: &[u8]) {
+    let arrivals = read_arrivals(input);
+    let mut plan = crowded_plan();
+    let snapshot = plan.snapshot();
+    for workers in [1, 3] {
+        let fragments = Fragments { datagrams: 16, frames: 64, octets: 32 << 10, fragments: 8 };
+        let mut rig = Rig::around(Cluster::with_room(workers, &snapshot, fragments, 64));
+        for (index, Arrival { wait, port, octets }) in arrivals.iter().enumerate() {
+            let now = rig.now() + *wait;
+            rig.receive(now, *port, octets.clone());
+            if index % 16 == 7 {
+                // A policy that allows less, and on the next turn the first again.
+                plan.policy.rules.rotate_left(1);
+                rig.cluster.install(&plan.snapshot());
+            }
+        }
+        rig.check();
+        rig.check_all_ends();
+    }
+}

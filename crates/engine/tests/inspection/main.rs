@@ -1,0 +1,20 @@
+//! The inspection path as a whole: frames and times go into shards, verdicts come out.
+//!
+//! - [`harness`]: a box of two ports and the ledger that every frame must balance in; the fuzz target uses it too;
+//! - [`transcript`]: conversations as tables of time, side, frame and what is to become of it;
+//! - the other modules: one each for what the box has to get right.
+
+mod captures;
+mod corpus;
+mod datagrams;
+mod errors;
+mod harness;
+mod invariants;
+mod limits;
+mod reload;
+mod replies;
+mod screens;
+mod tcp;
+mod traffic;
+mod transcript;
+mod udp_icmp;

@@ -1,0 +1,136 @@
+//! UDP and ping.
+
+use engine::EndReason;
+use policy::{ItemTraits, L4PortRange, ServiceItem, ServiceMatch};
+use testkit::packet::{Extension, Frame};
+
+use crate::harness::Plan;
+use crate::transcript::{
+    CLIENT6_IP, CLIENT_IP, SERVER6_IP, SERVER_IP, Step, inside, outside, play, swapped,
+};
+
+const ASKER: &str = "10.0.0.1:5353";
+const ANSWERER: &str = "192.0.2.53:53";
+
+fn there() -> Frame {
+    Frame::udp(ASKER, ANSWERER, "question")
+}
+
+fn back() -> Frame {
+    swapped(Frame::udp(ANSWERER, ASKER, "answer"))
+}
+
+#[test]
+fn a_conversation_has_timeouts_by_how_far_it_came() {
+    play(
+        &Plan::new(),
+        &[
+            outside(0.0, &back(), "drop no_rule"),
+            inside(1.0, &there(), "forward original first s0 new"),
+            inside(2.0, &there(), "forward original one_way s0"),
+            outside(31.9, &back(), "forward reply stream s0"),
+            Step::Sessions(31.9 + 119.9, 1),
+            Step::Sessions(31.9 + 120.6, 0),
+            outside(160.0, &back(), "drop session_expired"),
+            // Who asks again is heard again.
+            inside(161.0, &there(), "forward original first s1 new"),
+            outside(191.0, &back(), "drop session_expired"),
+        ],
+    );
+}
+
+#[test]
+fn a_lookup_is_over_with_its_answer() {
+    let mut plan = Plan::new();
+    plan.policy.rules[0].services = vec![ServiceItem {
+        service: "dns".to_owned(),
+        matches: ServiceMatch::Ports {
+            protocol: 17,
+            destination: L4PortRange::one(53),
+            source: L4PortRange::ANY,
+        },
+        traits: ItemTraits { answered: true, ..ItemTraits::NONE },
+    }];
+    let played = play(
+        &plan,
+        &[
+            inside(0.0, &there(), "forward original first s0 new"),
+            inside(0.1, &there(), "forward original one_way s0"),
+            outside(0.2, &back(), "forward reply stream s0"),
+            outside(0.3, &back(), "forward reply answered s0"),
+            Step::Sessions(5.2, 1),
+            Step::Sessions(5.9, 0),
+            outside(6.0, &back(), "drop session_expired"),
+        ],
+    );
+    let answered = engine::Counter::Ended(engine::Protocol::Udp, EndReason::Answered);
+    assert_eq!(played.rig.cluster.counters().get(answered), 1);
+}
+
+#[test]
+fn ping_is_a_session_by_its_identifier() {
+    let cases = [(CLIENT_IP, SERVER_IP), (CLIENT6_IP, SERVER6_IP)];
+    for (here, far) in cases {
+        let request = |id, seq| Frame::echo_request(here, far, id, seq);
+        let reply = |id, seq| swapped(Frame::echo_reply(far, here, id, seq));
+        let intruder = swapped(Frame::echo_request(far, here, 7, 1));
+        play(
+            &Plan::new(),
+            &[
+                outside(0.0, &reply(7, 1), "drop icmp_reply_without_query"),
+                inside(0.1, &request(7, 1), "forward original query s0 new"),
+                outside(0.2, &reply(7, 1), "forward reply answered s0"),
+                outside(0.3, &reply(8, 1), "drop icmp_reply_without_query"),
+                inside(0.4, &request(8, 1), "forward original query s1 new"),
+                outside(0.5, &reply(8, 1), "forward reply answered s1"),
+                outside(0.6, &intruder, "drop icmp_direction reply answered s0"),
+                inside(1.0, &request(7, 2), "forward original answered s0"),
+                inside(1.1, &reply(7, 2), "drop icmp_reply_without_query"),
+                Step::Sessions(11.4, 0),
+                outside(12.0, &reply(7, 2), "drop session_expired"),
+            ],
+        );
+    }
+}
+
+/// What is no TCP, UDP, SCTP or ICMP is known by addresses and protocol number.
+#[test]
+fn other_protocols_are_sessions_by_addresses() {
+    use testkit::packet::Transport;
+    let esp = |spi: u8| Transport::Raw(50, vec![0, 0, 0, spi, 0, 0, 0, 1, 9, 9, 9, 9]);
+    let up = Frame::ip(CLIENT_IP, SERVER_IP, esp(1));
+    let down = swapped(Frame::ip(SERVER_IP, CLIENT_IP, esp(2)));
+    let stranger = swapped(Frame::ip("192.0.2.99", CLIENT_IP, esp(2)));
+    play(
+        &Plan::new(),
+        &[
+            outside(0.0, &down, "drop no_rule"),
+            inside(0.1, &up, "forward original one_way s0 new"),
+            outside(0.2, &down, "forward reply both_ways s0"),
+            outside(0.3, &stranger, "drop no_rule"),
+            Step::Sessions(601.0, 0),
+        ],
+    );
+}
+
+/// Extension headers are walked to the transport; a type 0 routing header is refused (RFC 5095).
+#[test]
+fn extension_headers() {
+    let with = |extensions: Vec<Extension>| {
+        Frame::udp("[2001:db8:1::1]:9", "[2001:db8:2::80]:9", "x")
+            .map_ipv6(|ip| testkit::packet::Ipv6 { extensions, ..ip })
+    };
+    let hop = Extension::HopByHop(vec![1, 4, 0, 0, 0, 0]);
+    let destination = Extension::Destination(vec![1, 4, 0, 0, 0, 0]);
+    let routing = |kind| Extension::Routing(kind, 1, vec![0; 20]);
+    let atomic = Extension::Fragment { offset: 0, more: false, identification: 3 };
+    play(
+        &Plan::new(),
+        &[
+            inside(0.0, &with(vec![hop.clone(), destination]), "forward original first s0 new"),
+            inside(0.1, &with(vec![atomic]), "forward original one_way s0"),
+            inside(0.2, &with(vec![routing(0)]), "drop routing_header_0"),
+            inside(0.3, &with(vec![hop.clone(), hop]), "drop extension_order"),
+        ],
+    );
+}
