@@ -39,7 +39,9 @@ become_port() {
 if [ "$(id -u)" = 0 ]; then
     if [ -n "${LAN_ADDRESS:-}" ]; then become_port "$LAN_ADDRESS" lan; fi
     if [ -n "${WAN_ADDRESS:-}" ]; then become_port "$WAN_ADDRESS" wan; fi
-    install -d -o sallyport -g sallyport /run/sallyport /var/lib/sallyport
+    # Volumes may have been mounted there, owned by root.
+    mkdir -p /run/sallyport /var/lib/sallyport
+    chown sallyport:sallyport /run/sallyport /var/lib/sallyport
     rights=+net_admin,+net_raw
     # Locked memory and hugepages, and pinning of workers, where the container may.
     for right in ipc_lock sys_nice; do

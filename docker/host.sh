@@ -12,7 +12,7 @@ interface=$(ip -o link show | awk -F': ' '$2 !~ /^lo/ { sub(/@.*/, "", $2); prin
 # firewall would see it as broken.
 ethtool -K "$interface" tx off >/dev/null
 
-ip addr flush dev "$interface"
+ip addr flush dev "$interface" scope global
 for address in ${ADDRESSES:-}; do
     case $address in
     *:*) ip addr add "$address" dev "$interface" nodad ;;

@@ -86,7 +86,7 @@ impl View<'_> {
                     received: worker.counters.get(Counter::Received),
                     forwarded: worker.forwarded,
                     dropped: worker.dropped() + worker.counters.rejected(),
-                    handed_over: worker.handed_over(),
+                    handed_over: worker.counters.handed_over(),
                     generation: worker.generation,
                     heartbeat_age_seconds: worker.heartbeat_age.as_secs_f64(),
                 }
@@ -225,7 +225,7 @@ impl View<'_> {
                 .iter()
                 .map(|&cause| NamedCount {
                     name: cause.name().to_owned(),
-                    count: workers.iter().map(|worker| worker.handed_over_for(cause)).sum(),
+                    count: counters.get(Counter::HandedOver(cause)),
                 })
                 .collect(),
             sessions_created: Protocol::ALL
@@ -294,7 +294,7 @@ fn worker_frames(worker: &WorkerReading) -> WorkerFrames {
         consumed: counters.get(Counter::Consumed),
         held: counters.get(Counter::Held),
         made: worker.made(),
-        handed_over: worker.handed_over(),
+        handed_over: counters.handed_over(),
     }
 }
 

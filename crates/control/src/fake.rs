@@ -104,7 +104,6 @@ pub(crate) fn reading() -> Reading {
         tx_full: 5,
         handover_full: 4,
         made_lost: 1,
-        tx_queue: 6,
         generation: 1,
         heartbeat_age: Duration::from_micros(30),
         busy: Duration::from_millis(2500),
@@ -225,6 +224,7 @@ impl FakePlane {
                 own_macs: Vec::new(),
                 fragments: session::fragment::Limits::default(),
                 tombstones: 64,
+                pickup_until: Time::ZERO,
             };
             Shard::new(config, first.snapshot(), &mut Heap).unwrap()
         };
@@ -280,7 +280,6 @@ impl Plane for FakePlane {
             tx_full: 0,
             handover_full: 0,
             made_lost: 0,
-            tx_queue: 0,
             generation: shard.snapshot().generation,
             heartbeat_age: state.heartbeat_age,
             busy: Duration::from_secs(1),

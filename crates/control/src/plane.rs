@@ -9,7 +9,7 @@ use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
 use engine::{
-    Cause, Counter, Counters, Cut, DropReason, Event, Explanation, PortIndex, Probe, RuleHits,
+    Counter, Counters, Cut, DropReason, Event, Explanation, PortIndex, Probe, RuleHits,
     SessionFilter, SessionView, Snapshot, Time, WorkerId,
 };
 
@@ -113,7 +113,8 @@ pub struct WorkerReading {
     pub worker: WorkerId,
     /// The CPU that it runs on.
     pub core: u32,
-    /// The counters of its shard.
+    /// The counters of its shard; among them finished frames that it gave to the worker that has a
+    /// transmit queue.
     pub counters: Counters,
     /// Frames that transmit has taken, those that were made not counted.
     pub forwarded: u64,
@@ -123,8 +124,6 @@ pub struct WorkerReading {
     pub handover_full: u64,
     /// Frames that the shard made and that met one of these two fates.
     pub made_lost: u64,
-    /// Finished frames given to the worker that has a transmit queue.
-    pub tx_queue: u64,
     /// The generation that it works by.
     pub generation: u32,
     /// How long ago it last gave a sign of life.
@@ -151,19 +150,6 @@ impl WorkerReading {
             0
         };
         self.counters.get(Counter::Dropped(reason)) + outside
-    }
-
-    /// Frames given to another worker for a cause, by the shard or on their way from it.
-    #[must_use]
-    pub fn handed_over_for(&self, cause: Cause) -> u64 {
-        let outside = if cause == Cause::TxQueue { self.tx_queue } else { 0 };
-        self.counters.get(Counter::HandedOver(cause)) + outside
-    }
-
-    /// All frames given to another worker.
-    #[must_use]
-    pub fn handed_over(&self) -> u64 {
-        self.counters.handed_over() + self.tx_queue
     }
 
     /// Frames made and sent.

@@ -94,7 +94,7 @@ impl Device {
     /// Whether the device makes its own kernel interface, which is then moved to where the hosts are.
     #[must_use]
     pub fn makes_interface(&self) -> bool {
-        matches!(self, Self::Virtual { driver, args: _ } if driver == "net_tap")
+        matches!(self, Self::Virtual { driver, args: _ } if driver.starts_with("net_tap"))
     }
 }
 

@@ -20,8 +20,13 @@ pub(crate) const CACHE: u32 = 256;
 const DATA_ROOM: u16 = 2048;
 /// What a frame has beside its IP packet at most: Ethernet header, two VLAN tags, check sequence.
 const FRAME_OVERHEAD: u16 = 14 + 2 * 4 + 4;
-/// DPDK's header of a pool's element, the mbuf's own fields, and the headroom.
-const MBUF_OVERHEAD: u64 = 64 + 128 + 128;
+/// DPDK's header of a pool's element, the mbuf's own fields, the headroom, and the padding that spreads elements
+/// over memory channels; beside it two places in the pool's ring, whose size is a power of two.
+const MBUF_OVERHEAD: u64 = 64 + 128 + 128 + 64;
+const MBUF_PLACES: u64 = 16;
+/// The pages that are counted on.
+const HUGEPAGE: u64 = 2 << 20;
+const ORDINARY_PAGE: u64 = 4 << 10;
 /// Ended sessions that the box remembers.
 const TOMBSTONES: usize = 65_536;
 /// Descriptor rings and books of a hardware queue, by the largest of the common drivers.
@@ -42,6 +47,8 @@ pub(crate) struct Demand<'a> {
     pub(crate) mtu: u16,
     /// Pools of mbufs: one for each socket that has workers.
     pub(crate) pools: u16,
+    /// Whether memory comes from hugepages.
+    pub(crate) hugepages: bool,
 }
 
 impl Demand<'_> {
@@ -87,7 +94,8 @@ impl Demand<'_> {
     pub(crate) fn footprint(&self) -> Footprint {
         let workers = u64::from(self.workers);
         let capacity = self.shard_capacity();
-        let mbuf = MBUF_OVERHEAD + u64::from(self.data_room());
+        let page = if self.hugepages { HUGEPAGE } else { ORDINARY_PAGE };
+        let mbuf = in_pages(MBUF_OVERHEAD + u64::from(self.data_room()), page) + MBUF_PLACES;
         let rings = workers * workers.saturating_sub(1);
         let queues: u64 = self.ports.iter().map(|plan| u64::from(plan.rx + plan.tx)).sum();
         let per_shard = Tombstones::<engine::EndReason>::memory(self.tombstones())
@@ -97,7 +105,7 @@ impl Demand<'_> {
             capacity,
             tables: workers * (octets(capacity, EntryCost::new().ipv6) + TIMERS),
             mbuf_count: self.mbufs() * u64::from(self.pools),
-            mbufs: self.mbufs() * (mbuf + 16) * u64::from(self.pools),
+            mbufs: self.mbufs() * mbuf * u64::from(self.pools),
             rings: rings * u64::from(self.ring_capacity()) * 16,
             drivers: DRIVER_BASE + queues * DRIVER_QUEUE,
             outside: workers * per_shard as u64 + Mailbox::events_memory(self.workers) as u64,
@@ -114,6 +122,7 @@ impl Demand<'_> {
             own_macs: Vec::new(),
             fragments: self.fragments(),
             tombstones: 0,
+            pickup_until: engine::Time::ZERO,
         };
         config.capacity(self.sessions)
     }
@@ -198,6 +207,14 @@ impl MemoryShortage {
     }
 }
 
+/// What an element of a pool takes of memory, as none crosses the end of a page unless it is longer than one.
+const fn in_pages(element: u64, page: u64) -> u64 {
+    match page.checked_div(element) {
+        None | Some(0) => element.next_multiple_of(page),
+        Some(in_page) => page.div_ceil(in_page),
+    }
+}
+
 /// Whole MiB, rounded up.
 const fn mib(octets: u64) -> u64 {
     octets.div_ceil(1 << 20)
@@ -220,7 +237,8 @@ mod tests {
     const TWO: QueuePlan = QueuePlan { rx: 2, tx: 2 };
 
     fn demand(workers: u16, ports: &[QueuePlan]) -> Demand<'_> {
-        Demand { workers, sessions: 1_000_000, ports, mtu: 1500, pools: 1 }
+        let sessions = 1_000_000;
+        Demand { workers, sessions, ports, mtu: 1500, pools: 1, hugepages: true }
     }
 
     #[test]
@@ -238,6 +256,13 @@ mod tests {
         let room = |mtu| Demand { mtu, ..demand(1, &[]) }.data_room();
         assert_eq!((room(1500), room(2022), room(2023), room(9000)), (2048, 2048, 2112, 9088));
         assert!(room(u16::MAX) <= u16::MAX - 127, "the headroom fits, too");
+    }
+
+    #[test]
+    fn an_ordinary_page_holds_one_mbuf() {
+        assert_eq!(in_pages(2432, ORDINARY_PAGE), 4096);
+        assert_eq!(in_pages(9472, ORDINARY_PAGE), 12288);
+        assert_eq!(in_pages(2432, HUGEPAGE), 2433);
     }
 
     #[test]

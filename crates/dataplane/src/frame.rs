@@ -31,6 +31,7 @@ impl Frame for MbufFrame {
             ip_checksum_good: checksum.ip == Checksum::Good,
             l4_checksum_bad: checksum.l4 == Checksum::Bad,
             scattered: !self.mbuf.is_contiguous(),
+            joined: false,
         }
     }
 }

@@ -6,6 +6,8 @@
 //! one to every interface, IPv6 is switched off on the interface instead of asking the operator to do it; what
 //! the operator configured is never taken away, but refused.
 
+mod master;
+
 use std::net::IpAddr;
 use std::path::Path;
 use std::{fs, io};
@@ -62,9 +64,7 @@ pub enum KernelPathError {
         source: io::Error,
     },
     /// Its state cannot be read.
-    #[error(
-        "the state of the kernel's interface {interface} cannot be read; is /sys that of this network namespace?"
-    )]
+    #[error("the state of the kernel's interface {interface} cannot be read")]
     Unreadable {
         /// The interface.
         interface: String,
@@ -114,24 +114,18 @@ struct Interface {
 
 impl Interface {
     fn read(name: &str) -> io::Result<Self> {
-        let class = Path::new("/sys/class/net").join(name);
-        let proc = Path::new("/proc/sys/net");
-        // A /sys of another namespace has no such interface, or another of that name.
-        let index = fs::read_to_string(class.join("ifindex"))?;
-        if index.trim() != if_nametoindex(name)?.to_string() {
-            return Err(io::Error::other("/sys shows another interface of that name"));
-        }
-        let master = match fs::read_link(class.join("master")) {
-            Ok(link) => link.file_name().map(|name| name.to_string_lossy().into_owned()),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-            Err(error) => return Err(error),
-        };
+        // Of the network namespace that the reading thread is in.
+        let settings = Path::new("/proc/sys/net");
+        let above = master::master_of(if_nametoindex(name)?)?;
+        let master = above.map(|index| name_of(index).unwrap_or_else(|_| index.to_string()));
+        let setting =
+            |family, key| switch(&settings.join(family).join("conf").join(name).join(key));
         Ok(Self {
             name: name.into(),
             addresses: addresses_of(name)?,
             master,
-            forwards: switch(&proc.join("ipv4/conf").join(name).join("forwarding"))? == Some(true),
-            ipv6: switch(&proc.join("ipv6/conf").join(name).join("disable_ipv6"))? == Some(false),
+            forwards: setting("ipv4", "forwarding")? == Some(true),
+            ipv6: setting("ipv6", "disable_ipv6")? == Some(false),
         })
     }
 

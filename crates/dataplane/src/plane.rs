@@ -160,14 +160,16 @@ impl Dataplane {
         ports.map(LivePort::cut).filter(|down| *down).count()
     }
 
-    /// Ends the plane in order: links down, what is on its way finished, threads ended, ports closed, DPDK
-    /// cleaned up. Only the first call does anything.
+    /// Ends the plane in order: nothing is received any more, what is on its way is finished, links go down,
+    /// threads end, ports close, and DPDK is cleaned up. Only the first call does anything.
     pub fn stop(&self) -> Option<Summary> {
-        self.cut();
         let machinery = self.machinery().take()?;
-        let Machinery { crew, ports, pools, eal } = machinery;
+        let Machinery { crew, mut ports, pools, eal } = machinery;
         crew.order(Phase::Drain);
         self.drain();
+        for port in &mut ports {
+            port.cut();
+        }
         let stuck = crew.dismiss();
         for worker in &self.workers {
             worker.refuse_jobs();

@@ -140,7 +140,7 @@ pub struct PortStatus {
 }
 
 /// Turns a port's fault into the error of the start.
-pub(crate) fn fault(config: &PortConfig) -> impl Fn(PortFault) -> StartError {
+pub(crate) fn fault(config: &PortConfig) -> impl Fn(PortFault) -> StartError + use<> {
     let (port, device) = (config.name.clone(), config.device.to_string());
     move |source| StartError::Port { port: port.clone(), device: device.clone(), source }
 }

@@ -51,6 +51,7 @@ impl Dataplane {
             ports: &plans,
             mtu: config.ports.iter().map(|port| port.mtu).max().unwrap_or(0),
             pools: u16::try_from(distinct(&sockets).len()).unwrap_or(u16::MAX),
+            hugepages: config.hugepages,
         };
         let footprint = demand.footprint();
         if footprint.from_dpdk() > config.memory {
@@ -88,6 +89,7 @@ impl Dataplane {
                     own_macs: own_macs.clone(),
                     fragments: demand.fragments(),
                     tombstones: demand.tombstones(),
+                    pickup_until: engine::Time::ZERO,
                 },
                 snapshot: Arc::clone(snapshot),
                 memory: SocketMemory { eal: eal.clone(), socket: *socket },

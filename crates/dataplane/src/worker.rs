@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
-use dpdk::{Consumer, MbufBurst, RxQueue};
+use dpdk::{BURST, Consumer, MbufBurst, RxQueue};
 use engine::{Burst, HandedBurst, PortIndex, Shard, Time};
 
 use crate::board::HitBoard;
@@ -128,7 +128,7 @@ impl Worker {
         let Self { queues, shard, outlet, .. } = self;
         let mut count = 0;
         for (port, queue) in queues {
-            let mut mbufs = MbufBurst::new();
+            let mut mbufs = MbufBurst::<BURST>::new();
             let received = queue.burst(&mut mbufs);
             if received == 0 {
                 continue;
@@ -146,7 +146,7 @@ impl Worker {
         let Self { rings, shard, outlet, .. } = self;
         let mut count = 0;
         for ring in rings {
-            let mut mbufs = MbufBurst::new();
+            let mut mbufs = MbufBurst::<BURST>::new();
             let taken = ring.dequeue(&mut mbufs);
             if taken == 0 {
                 continue;

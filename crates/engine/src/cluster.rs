@@ -118,6 +118,7 @@ impl Cluster {
                 own_macs: Vec::new(),
                 fragments,
                 tombstones,
+                pickup_until: Time::ZERO,
             };
             match Shard::new(config, Arc::clone(snapshot), &mut Heap) {
                 Ok(shard) => shard,
@@ -137,12 +138,24 @@ impl Cluster {
 
     /// Judges the frame with this number, that came in by `port` at `now`, which is not before any earlier call's.
     pub fn receive(&mut self, now: Time, number: u64, port: PortIndex, octets: Vec<u8>) {
-        self.advance(now);
-        self.desk.during = number;
         let workers = u16::try_from(self.shards.len()).unwrap_or(u16::MAX);
         let parsed = wire::parse_with(&octets, wire::HeaderChecksum::Trust);
         let hash = parsed.map_or(0, |descriptor| steering_hash(&descriptor));
-        let worker = worker_of(hash, workers);
+        self.receive_at(worker_of(hash, workers), now, number, port, octets);
+    }
+
+    /// As [`Self::receive`], at a worker that a NIC has chosen, by whatever hash.
+    pub fn receive_at(
+        &mut self,
+        worker: WorkerId,
+        now: Time,
+        number: u64,
+        port: PortIndex,
+        octets: Vec<u8>,
+    ) {
+        self.advance(now);
+        self.desk.during = number;
+        let worker = WorkerId(worker.0 % u16::try_from(self.shards.len()).unwrap_or(u16::MAX));
         let mut burst = Burst::new();
         burst.push(Tape { number: Some(number), port, octets, from_host: !self.on_the_wire });
         self.desk.worker = worker;

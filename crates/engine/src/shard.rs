@@ -25,8 +25,8 @@ use policy::{PortIndex, Query, RuleId};
 use session::fragment::Gatherer;
 use session::memory::Memory;
 use session::tombstone::Tombstones;
-use session::{Context, Found, Key, Sessions, Side, Time};
-use wire::{Descriptor, Transport};
+use session::{Context, Found, Key, Sessions, Side, Slot, Time};
+use wire::{Descriptor, IcmpKind, Transport};
 
 use crate::counters::{Counter, Counters, RuleHits};
 use crate::frame::{Frame, HOPS_MAX, Handover, Judgement, Outbox, Verdict, WorkerId};
@@ -62,6 +62,9 @@ pub struct ShardConfig {
     pub fragments: session::fragment::Limits,
     /// How many ended sessions are remembered, so that the drop of a late packet can say why.
     pub tombstones: usize,
+    /// Until then TCP in the middle of its connection is picked up where a rule allows it, strict or not:
+    /// for connections that were there before a restart. [`Time::ZERO`]: never.
+    pub pickup_until: Time,
 }
 
 impl ShardConfig {
@@ -102,6 +105,7 @@ struct Core<F, M: Memory> {
     rule_hits: Vec<RuleHits>,
     own_macs: OwnMacs,
     allowance: Allowance,
+    pickup_until: Time,
     /// Where the sweep after a change of policy stands; none: it is through.
     sweep: Option<u32>,
 }
@@ -133,6 +137,8 @@ struct Lookup {
     key: Key,
     side: Side,
     hash: u64,
+    /// Where the session probably is.
+    guess: Option<Slot>,
 }
 
 /// What to do with the frames of a packet.
@@ -172,7 +178,16 @@ impl<F: Frame, M: Memory> Shard<F, M> {
         memory: &mut M,
     ) -> Result<Self, M::Error> {
         let capacity = config.capacity(snapshot.limits.max);
-        let ShardConfig { worker, workers, share, seed, own_macs, fragments, tombstones } = config;
+        let ShardConfig {
+            worker,
+            workers,
+            share,
+            seed,
+            own_macs,
+            fragments,
+            tombstones,
+            pickup_until,
+        } = config;
         let core = Core {
             worker,
             workers,
@@ -185,6 +200,7 @@ impl<F: Frame, M: Memory> Shard<F, M> {
             rule_hits: vec![RuleHits::default(); snapshot.rule_count],
             own_macs,
             allowance: Allowance::default(),
+            pickup_until,
             sweep: None,
         };
         Ok(Self { snapshot, core })
@@ -199,12 +215,12 @@ impl<F: Frame, M: Memory> Shard<F, M> {
         for frame in burst.iter() {
             screened.push(core.prepare(&turn, frame));
         }
-        for stage in &screened {
+        for stage in &mut screened {
             if let Screened::Tracked(_, lookup) = stage {
-                core.sessions.prefetch_entry(lookup.hash);
+                lookup.guess = core.sessions.prefetch_entry(lookup.hash);
             }
         }
-        for (frame, stage) in burst.drain(..).zip(screened) {
+        for (frame, stage) in burst.drain(..).zip(&screened) {
             core.judge(&mut turn, frame, stage, 0);
         }
         core.counters.set(Counter::Held, core.fragments.frames() as u64);
@@ -221,7 +237,7 @@ impl<F: Frame, M: Memory> Shard<F, M> {
                 continue;
             }
             let stage = core.prepare(&turn, &frame);
-            core.judge(&mut turn, frame, stage, tag.hops);
+            core.judge(&mut turn, frame, &stage, tag.hops);
         }
         core.counters.set(Counter::Held, core.fragments.frames() as u64);
     }
@@ -284,36 +300,39 @@ impl<F: Frame, M: Memory> Core<F, M> {
             Transport::Tcp(tcp) => (tcp.source_port, tcp.destination_port),
             Transport::Udp(udp) => (udp.source_port, udp.destination_port),
             Transport::Sctp(sctp) => (sctp.source_port, sctp.destination_port),
-            Transport::Icmp(message) | Transport::Icmpv6(message) => (message.id, message.id),
+            // The identifier is the asker's.
+            Transport::Icmp(message) | Transport::Icmpv6(message) => {
+                if message.class == IcmpKind::Reply { (0, message.id) } else { (message.id, 0) }
+            }
             Transport::None | Transport::Other => (0, 0),
         };
         let source = (descriptor.source, source_port);
         let destination = (descriptor.destination, destination_port);
         let context = context(snapshot, descriptor, port);
         let (key, side) = Key::new(context, descriptor.protocol, source, destination);
-        Lookup { key, side, hash: self.sessions.hash(&key) }
+        Lookup { key, side, hash: self.sessions.hash(&key), guess: None }
     }
 
     #[inline]
-    fn judge<O: Outbox<F>>(&mut self, turn: &mut Turn<'_, O>, frame: F, stage: Screened, hops: u8) {
+    fn judge<O: Outbox<F>>(&mut self, turn: &mut Turn<'_, O>, frame: F, stage: &Screened, hops: u8) {
         let port = frame.port();
         let fate = match stage {
-            Screened::Dropped(reason) => Fate::drop(reason),
+            Screened::Dropped(reason) => Fate::drop(*reason),
             Screened::Untracked => {
                 Fate::Forward(turn.snapshot.topology.partner(port), Judgement::of(Verdict::Forward))
             }
             Screened::Fragment(descriptor) => {
-                self.gather_first(turn, frame, &descriptor, hops);
+                self.gather_first(turn, frame, descriptor, hops);
                 return;
             }
             Screened::IcmpError(descriptor) => {
-                let packet = Packet::single(&descriptor, &frame);
-                let quoted = wire::parse_quoted(packet.bytes, &descriptor);
+                let packet = Packet::single(descriptor, &frame);
+                let quoted = wire::parse_quoted(packet.bytes, descriptor);
                 self.judge_error(turn, &packet, quoted)
             }
             Screened::Tracked(descriptor, lookup) => {
-                let packet = Packet::single(&descriptor, &frame);
-                self.judge_packet(turn, &packet, &lookup)
+                let packet = Packet::single(descriptor, &frame);
+                self.judge_packet(turn, &packet, lookup)
             }
         };
         self.carry_out(turn, frame, fate, hops);
@@ -327,7 +346,8 @@ impl<F: Frame, M: Memory> Core<F, M> {
         packet: &Packet<'_>,
         lookup: &Lookup,
     ) -> Fate {
-        match self.sessions.find(&lookup.key, lookup.hash, turn.now, &turn.snapshot.lifetimes) {
+        let Lookup { key, side: _, hash, guess } = lookup;
+        match self.sessions.find(key, *hash, *guess, turn.now, &turn.snapshot.lifetimes) {
             Found::Live(slot) => self.judge_known(turn, packet, lookup, slot),
             Found::Stale(slot) => {
                 self.end_expired(turn, slot);

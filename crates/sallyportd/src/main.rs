@@ -22,9 +22,32 @@ fn main() -> ExitCode {
     match run::run(&arguments.config) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // Every error's own text says what caused it.
-            log::error!("{error}");
+            log::error!("{}", whole(&error));
             ExitCode::FAILURE
         }
+    }
+}
+
+/// An error with its causes, but for those whose text it has in its own.
+fn whole(error: &anyhow::Error) -> String {
+    error.chain().fold(String::new(), |text, cause| {
+        let cause = cause.to_string();
+        match text.as_str() {
+            "" => cause,
+            before if before.contains(&cause) => text,
+            before => format!("{before}: {cause}"),
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anyhow::anyhow;
+
+    #[test]
+    fn causes_are_told_once() {
+        let disk = anyhow!("no room").context("cannot write: no room").context("no log");
+        assert_eq!(whole(&disk), "no log: cannot write: no room");
     }
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, anyhow};
+use anyhow::{Result, anyhow, bail};
 use config::{Loaded, ValidConfig};
 use control::{Control, FirstPolicy, LivePlane, Openings};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -32,7 +32,7 @@ pub(crate) fn run(file: &Path) -> Result<()> {
         .map_err(|error| anyhow!("signals cannot be caught: {error}"))?;
     let first = FirstPolicy::compile(file, config);
     let openings = Openings::take(first.config())?;
-    let plane = LivePlane::start(first.config(), first.snapshot())?;
+    let plane = LivePlane::start(first.config(), &first.snapshot())?;
     let ready = describe(first.config(), &openings);
     let plane = Arc::new(plane);
     let control = match Control::start(openings, first, Arc::clone(&plane), started) {
@@ -47,7 +47,9 @@ pub(crate) fn run(file: &Path) -> Result<()> {
     look_after(&control, &mut signals);
     service::stopping();
     control.stop();
-    plane.stop();
+    if !plane.stop() {
+        bail!("the firewall did not end in order");
+    }
     log::info!("ended after {} s", started.elapsed().as_secs());
     Ok(())
 }

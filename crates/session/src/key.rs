@@ -20,8 +20,8 @@ pub struct Key {
     pub endpoints: Endpoints,
 }
 
-/// Two endpoints in a canonical order. Ports are 0 where the protocol has none; an ICMP query has its
-/// identifier in both.
+/// Two endpoints in a canonical order. Ports are 0 where the protocol has none. An ICMP query has its
+/// identifier as the asker's port: two hosts may ask each other by the same one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Endpoints {
     /// The addresses.

@@ -146,14 +146,22 @@ impl<M: Memory> Sessions<M> {
 
     /// Fetches the entry that a hash probably has ahead. The buckets should be there by now.
     #[inline]
-    pub fn prefetch_entry(&self, hash: u64) {
-        self.table.prefetch_entry(hash);
+    pub fn prefetch_entry(&self, hash: u64) -> Option<Slot> {
+        self.table.prefetch_entry(hash)
     }
 
-    /// Looks a session up.
+    /// Looks a session up. `guess` is what [`Self::prefetch_entry`] gave for the hash, if it was asked; it may
+    /// be out of date.
     #[inline]
-    pub fn find(&self, key: &Key, hash: u64, now: Time, lifetimes: &Lifetimes) -> Found {
-        match self.table.find(key, hash) {
+    pub fn find(
+        &self,
+        key: &Key,
+        hash: u64,
+        guess: Option<Slot>,
+        now: Time,
+        lifetimes: &Lifetimes,
+    ) -> Found {
+        match self.table.find(key, hash, guess) {
             None => Found::Nothing,
             Some(slot) if self.is_stale(slot, now, lifetimes) => Found::Stale(slot),
             Some(slot) => Found::Live(slot),

@@ -212,6 +212,20 @@ fn tag(hash: u64) -> u16 {
     (u16::from_le_bytes([a, b]) ^ u16::from_le_bytes([c, d])).max(1)
 }
 
+/// The places of a bucket that bear a tag. All eight tags are compared at once.
+#[inline]
+fn ways(bucket: &Bucket, tag: u16) -> impl Iterator<Item = usize> {
+    let mut mask = 0_u32;
+    for (way, &other) in bucket.tags.iter().enumerate() {
+        mask |= u32::from(other == tag) << way;
+    }
+    core::iter::from_fn(move || {
+        let way = mask.trailing_zeros() as usize;
+        mask &= mask.wrapping_sub(1);
+        (way < WAYS).then_some(way)
+    })
+}
+
 impl<M: Memory> Table<M> {
     pub(crate) fn new(capacity: u32, memory: &mut M) -> Result<Self, M::Error> {
         let capacity = index(capacity.clamp(1, (1 << 31) - 1));
@@ -257,38 +271,41 @@ impl<M: Memory> Table<M> {
 
     /// The first entry whose tag fits, fetched ahead; whether it is the one is not known yet.
     #[inline]
-    pub(crate) fn prefetch_entry(&self, hash: u64) {
+    pub(crate) fn prefetch_entry(&self, hash: u64) -> Option<Slot> {
         let tag = tag(hash);
         for choice in choices(hash, self.buckets.len()) {
             let bucket = &self.buckets[choice];
-            if let Some(way) = bucket.tags.iter().position(|&other| other == tag)
-                && let Some(entry) = self.entries.get(index(bucket.slots[way]))
-            {
-                crate::prefetch::read(entry);
-                return;
+            if let Some(way) = ways(bucket, tag).next() {
+                let slot = bucket.slots[way];
+                crate::prefetch::read(self.entries.get(index(slot))?);
+                return Some(Slot(slot));
             }
         }
+        None
     }
 
+    /// Looks a key up. `guess` is what [`Self::prefetch_entry`] gave for its hash, however long ago.
     #[inline]
-    pub(crate) fn find(&self, key: &Key, hash: u64) -> Option<Slot> {
+    pub(crate) fn find(&self, key: &Key, hash: u64, guess: Option<Slot>) -> Option<Slot> {
+        guess.filter(|&slot| self.holds(slot, key)).or_else(|| self.search(key, hash))
+    }
+
+    fn search(&self, key: &Key, hash: u64) -> Option<Slot> {
         let tag = tag(hash);
         for choice in choices(hash, self.buckets.len()) {
             let bucket = &self.buckets[choice];
-            for way in 0..WAYS {
-                if bucket.tags[way] == tag {
-                    let slot = Slot(bucket.slots[way]);
-                    if self.holds(slot, key) {
-                        return Some(slot);
-                    }
+            for way in ways(bucket, tag) {
+                let slot = Slot(bucket.slots[way]);
+                if self.holds(slot, key) {
+                    return Some(slot);
                 }
             }
         }
         if self.stash.is_empty() {
             return None;
         }
-        let stashed =
-            self.stash.iter().find(|&&(other, slot)| other == hash && self.holds(Slot(slot), key));
+        let mut stash = self.stash.iter();
+        let stashed = stash.find(|&&(other, slot)| other == hash && self.holds(Slot(slot), key));
         stashed.map(|&(_, slot)| Slot(slot))
     }
 

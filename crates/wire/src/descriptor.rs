@@ -255,7 +255,7 @@ pub struct Quoted {
     pub protocol: u8,
     /// Source port, or the identifier of an ICMP query; 0 where the protocol has none.
     pub source_port: u16,
-    /// Destination port, or the identifier of an ICMP query.
+    /// Destination port, or the identifier of an ICMP reply.
     pub destination_port: u16,
     /// Sequence number of a quoted TCP segment.
     pub seq: Option<SeqNum>,

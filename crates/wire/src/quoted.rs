@@ -142,10 +142,8 @@ fn read_transport(v6: bool, header: &Header<'_>) -> Result<Quoted, Fault> {
     quoted.icmp_type = Some(octets[0]);
     match class {
         IcmpKind::Error => return Err(Fault::NestedError),
-        IcmpKind::Query | IcmpKind::Reply => {
-            quoted.source_port = u16::from_be_bytes([octets[4], octets[5]]);
-            quoted.destination_port = quoted.source_port;
-        }
+        IcmpKind::Query => quoted.source_port = u16::from_be_bytes([octets[4], octets[5]]),
+        IcmpKind::Reply => quoted.destination_port = u16::from_be_bytes([octets[4], octets[5]]),
         IcmpKind::NeighborDiscovery | IcmpKind::ListenerDiscovery | IcmpKind::Other => {}
     }
     Ok(quoted)

@@ -163,7 +163,7 @@ fn workers(families: &mut Families, reading: &Reading) {
     families.counter(by_reason(|worker, reason| worker.counters.get(Counter::Rejected(reason))));
     families.counter(workers.iter().flat_map(|worker| {
         Cause::ALL.iter().map(|&cause| {
-            let count = worker.handed_over_for(cause);
+            let count = worker.counters.get(Counter::HandedOver(cause));
             (vec![worker.worker.0.to_string(), cause.name().to_owned()], count)
         })
     }));

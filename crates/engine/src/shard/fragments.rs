@@ -56,7 +56,7 @@ impl<F: Frame, M: Memory> Core<F, M> {
             Ok(Some(placement)) => placement,
             Ok(None) => {
                 let stage = self.prepare(turn, &frame);
-                self.judge(turn, frame, stage, hops);
+                self.judge(turn, frame, &stage, hops);
                 return;
             }
             Err(reason) => {

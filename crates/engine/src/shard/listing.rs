@@ -75,7 +75,7 @@ impl<F: Frame, M: Memory> Shard<F, M> {
 
     pub(crate) fn find(&self, now: Time, key: &Key) -> Found {
         let hash = self.core.sessions.hash(key);
-        self.core.sessions.find(key, hash, now, &self.snapshot.lifetimes)
+        self.core.sessions.find(key, hash, None, now, &self.snapshot.lifetimes)
     }
 
     pub(crate) fn entry(&self, slot: Slot) -> &Entry {

@@ -33,7 +33,7 @@ impl<F: Frame, M: Memory> Core<F, M> {
         let destination = (quoted.destination, quoted.destination_port);
         let (key, side) = Key::new(context, quoted.protocol, source, destination);
         let hash = self.sessions.hash(&key);
-        let slot = match self.sessions.find(&key, hash, turn.now, &turn.snapshot.lifetimes) {
+        let slot = match self.sessions.find(&key, hash, None, turn.now, &turn.snapshot.lifetimes) {
             Found::Live(slot) => slot,
             Found::Stale(slot) => {
                 self.end_expired(turn, slot);

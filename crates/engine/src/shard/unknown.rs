@@ -30,17 +30,19 @@ impl<F: Frame, M: Memory> Core<F, M> {
             return Fate::HandOver(owner, Cause::NicHash);
         }
         let strict = Track::open(packet.descriptor, false);
+        let just_started = turn.now < self.pickup_until;
         if let Err(refusal) = strict {
             // Only a loose rule can still let it pass, and only TCP.
             let is_tcp = matches!(packet.descriptor.transport, Transport::Tcp(_));
-            if !is_tcp || !turn.snapshot.policy.any_loose() {
+            if !is_tcp || !(just_started || turn.snapshot.policy.any_loose()) {
                 return self.refuse_stray(lookup, refusal);
             }
         }
         let query = first_query(turn.snapshot, packet.descriptor, packet.port, lookup);
         let decision = turn.snapshot.policy.decide(&query);
         let answered = decision.service.answered;
-        let track = if decision.action == Action::Allow && decision.tcp == TcpMode::Loose {
+        let loose = just_started || decision.tcp == TcpMode::Loose;
+        let track = if decision.action == Action::Allow && loose {
             Track::pick_up(packet.descriptor, answered)
         } else {
             strict.and_then(|_| Track::open(packet.descriptor, answered))
@@ -79,13 +81,18 @@ impl<F: Frame, M: Memory> Core<F, M> {
     ) -> Fate {
         let refused =
             |cut: Cut| Fate::Discard(Judgement { rule: decision.rule, ..Judgement::drop(cut) });
-        if let Some(slot) = successor_of {
-            self.end(turn, slot, EndReason::Reopened);
-        }
         let source = lookup.key.endpoint(lookup.side).0;
         let per_source = turn.snapshot.limits.per_source.div_ceil(u32::from(self.share.max(1)));
-        if self.sources.count(source) >= per_source {
+        // A successor of the same source takes the place of its predecessor.
+        let replaced = successor_of.is_some_and(|slot| {
+            let initiator = self.sessions.entry(slot).initiator();
+            lookup.key.endpoint(initiator).0 == source
+        });
+        if self.sources.count(source) >= per_source && !replaced {
             return refused(Cut::SourceLimit);
+        }
+        if let Some(slot) = successor_of {
+            self.end(turn, slot, EndReason::Reopened);
         }
         let opening = Opening {
             initiator: lookup.side,
@@ -168,7 +175,7 @@ impl<F: Frame, M: Memory> Core<F, M> {
         decision: &Decision,
         kind: EventKind,
     ) -> Event {
-        let Lookup { key, side, hash: _ } = lookup;
+        let Lookup { key, side, hash: _, guess: _ } = lookup;
         let rule = decision.rule;
         self.event(turn, key, *side, packet.port, kind, rule)
     }

@@ -145,7 +145,7 @@ fn an_error_about_a_session_that_is_not_allowed_any_more() {
         &[
             inside(0.0, &query, "forward original first s0 new"),
             change(0.1, |plan| plan.policy.rules.clear()),
-            outside(0.1, &error(IcmpError::PortUnreachable, &query), "drop policy_changed"),
+            outside(0.1, &error(IcmpError::PortUnreachable, &query), "drop icmp_error_unrelated"),
             Step::Sessions(0.1, 0),
         ],
     );

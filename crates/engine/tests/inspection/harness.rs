@@ -8,7 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use engine::{
-    Cluster, Counter, Fate, Limits, PortIndex, SessionFilter, Snapshot, Time, Verdict, ZoneId,
+    Cluster, Counter, Fate, Limits, PortIndex, SessionFilter, Snapshot, Time, Verdict, WorkerId,
+    ZoneId,
 };
 use policy::{
     Action, EthPort, LinkMode, Policy, Rule, RuleNames, TcpMode, Topology, Wire, ZoneSet,
@@ -17,30 +18,30 @@ use session::Timeouts;
 use session::fragment::Limits as Fragments;
 
 /// The port of the zone `inside`.
-pub const INSIDE: PortIndex = PortIndex(0);
+pub(crate) const INSIDE: PortIndex = PortIndex(0);
 /// The port of the zone `outside`, at the other end of the wire.
-pub const OUTSIDE: PortIndex = PortIndex(1);
+pub(crate) const OUTSIDE: PortIndex = PortIndex(1);
 
 /// What a box is configured with.
 #[derive(Clone, Debug)]
-pub struct Plan {
+pub(crate) struct Plan {
     /// Rules.
-    pub policy: Policy,
+    pub(crate) policy: Policy,
     /// Ports.
-    pub ports: Vec<EthPort>,
+    pub(crate) ports: Vec<EthPort>,
     /// Wires.
-    pub wires: Vec<Wire>,
+    pub(crate) wires: Vec<Wire>,
     /// Timeouts.
-    pub timeouts: Timeouts,
+    pub(crate) timeouts: Timeouts,
     /// Bounds.
-    pub limits: Limits,
+    pub(crate) limits: Limits,
     names: RuleNames,
     generation: u32,
 }
 
 impl Plan {
     /// Two ports, one wire, and one rule: whatever comes from inside goes out.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let outward = Rule {
             from: ZoneSet::only([ZoneId(0)]),
             to: ZoneSet::only([ZoneId(1)]),
@@ -66,7 +67,7 @@ impl Plan {
     }
 
     /// The next version.
-    pub fn snapshot(&mut self) -> Arc<Snapshot> {
+    pub(crate) fn snapshot(&mut self) -> Arc<Snapshot> {
         self.generation += 1;
         let (ports, wires) = (self.ports.clone(), self.wires.clone());
         let topology = Topology::new(self.policy.zones.clone(), ports, wires);
@@ -82,12 +83,12 @@ impl Plan {
     }
 
     /// The name of a rule of any version so far.
-    pub fn rule_name(&self, fate: &Fate) -> &str {
+    pub(crate) fn rule_name(&self, fate: &Fate) -> &str {
         fate.judgement.rule.map_or("", |rule| self.names.name(rule))
     }
 
     /// The number of a rule's name.
-    pub fn rule_hits(&self, cluster: &Cluster, rule: &str) -> u64 {
+    pub(crate) fn rule_hits(&self, cluster: &Cluster, rule: &str) -> u64 {
         let Some(rule) = self.names.get(rule) else { return 0 };
         let of = |shard: &engine::Shard<_, _>| shard.rule_hits().get(rule.index()).map(|r| r.hits);
         cluster.shards().iter().filter_map(of).sum()
@@ -95,7 +96,7 @@ impl Plan {
 }
 
 /// A wire between two ports.
-pub fn wire(one: u8, two: u8, domain: u16) -> Wire {
+pub(crate) fn wire(one: u8, two: u8, domain: u16) -> Wire {
     Wire {
         ports: [PortIndex(one), PortIndex(two)],
         domain,
@@ -106,20 +107,21 @@ pub fn wire(one: u8, two: u8, domain: u16) -> Wire {
 
 /// One frame that comes in.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Arrival {
+pub(crate) struct Arrival {
     /// How long after the one before.
-    pub wait: Duration,
+    pub(crate) wait: Duration,
     /// By which port.
-    pub port: PortIndex,
+    pub(crate) port: PortIndex,
     /// Its octets.
-    pub octets: Vec<u8>,
+    pub(crate) octets: Vec<u8>,
 }
 
 /// A box with its ledger.
 #[derive(Debug)]
-pub struct Rig {
+pub(crate) struct Rig {
     /// The shards.
-    pub cluster: Cluster,
+    pub(crate) cluster: Cluster,
+    nic_lies: bool,
     now: Time,
     received: u64,
     /// By number: how often the frame's fate was told.
@@ -132,15 +134,16 @@ pub struct Rig {
 
 impl Rig {
     /// A box with this configuration.
-    pub fn new(workers: u16, snapshot: &Arc<Snapshot>) -> Self {
+    pub(crate) fn new(workers: u16, snapshot: &Arc<Snapshot>) -> Self {
         Self::around(Cluster::new(workers, snapshot))
     }
 
     /// A ledger for shards without sessions.
-    pub fn around(mut cluster: Cluster) -> Self {
-        cluster.verify_checksums(true);
+    pub(crate) fn around(mut cluster: Cluster) -> Self {
+        cluster.on_the_wire(true);
         Self {
             cluster,
+            nic_lies: false,
             now: Time::ZERO,
             received: 0,
             told: Vec::new(),
@@ -152,21 +155,31 @@ impl Rig {
     }
 
     /// The time of the last call.
-    pub fn now(&self) -> Time {
+    pub(crate) fn now(&self) -> Time {
         self.now
     }
 
+    /// Has frames come to workers by no hash at all.
+    pub(crate) fn with_a_nic_that_lies(self) -> Self {
+        Self { nic_lies: true, ..self }
+    }
+
     /// Judges a frame, whose number is how many came before it. Returns what was decided since the last call.
-    pub fn receive(&mut self, now: Time, port: PortIndex, octets: Vec<u8>) -> Vec<Fate> {
+    pub(crate) fn receive(&mut self, now: Time, port: PortIndex, octets: Vec<u8>) -> Vec<Fate> {
         self.now = self.now.max(now);
         self.told.push(0);
-        self.cluster.receive(self.now, self.received, port, octets);
+        if self.nic_lies {
+            let some = WorkerId(u16::try_from(self.received * 7 / 3 % 64).expect("below 64"));
+            self.cluster.receive_at(some, self.now, self.received, port, octets);
+        } else {
+            self.cluster.receive(self.now, self.received, port, octets);
+        }
         self.received += 1;
         self.settle()
     }
 
     /// Lets time pass.
-    pub fn advance(&mut self, now: Time) -> Vec<Fate> {
+    pub(crate) fn advance(&mut self, now: Time) -> Vec<Fate> {
         self.now = self.now.max(now);
         self.cluster.advance(self.now);
         self.settle()
@@ -201,17 +214,17 @@ impl Rig {
     }
 
     /// Frames that wait for the rest of their datagrams.
-    pub fn held(&self) -> u64 {
+    pub(crate) fn held(&self) -> u64 {
         self.cluster.counters().get(Counter::Held)
     }
 
     /// Sessions in all tables.
-    pub fn sessions(&self) -> u64 {
+    pub(crate) fn sessions(&self) -> u64 {
         self.cluster.shards().iter().map(|shard| u64::from(shard.session_count())).sum()
     }
 
     /// Every frame is in exactly one place, and every number says what it counts.
-    pub fn check(&self) {
+    pub(crate) fn check(&self) {
         let counters = self.cluster.counters();
         let get = |counter| counters.get(counter);
         assert_eq!(get(Counter::Received), self.received, "received");
@@ -254,7 +267,7 @@ impl Rig {
     }
 
     /// After longer than any timeout nothing is left: no session lives without a timer, no fragment is held.
-    pub fn check_all_ends(&mut self) {
+    pub(crate) fn check_all_ends(&mut self) {
         let end = self.now + Duration::from_secs(8 * 86_400);
         self.advance(end);
         self.check();
@@ -264,7 +277,7 @@ impl Rig {
 }
 
 /// The plan that fuzzing and property tests run under: every kind of rule, a table that fills up.
-pub fn crowded_plan() -> Plan {
+pub(crate) fn crowded_plan() -> Plan {
     let mut plan = Plan::new();
     let service = |protocol, port| policy::ServiceItem {
         service: String::new(),
@@ -299,7 +312,7 @@ pub fn crowded_plan() -> Plan {
 ///
 /// The head of each is four octets: bit 0 of the first is the port, the second is the wait (0-127: milliseconds,
 /// above: powers of two of seconds), the last two the length, little-endian. What is missing at the end is left out.
-pub fn read_arrivals(mut input: &[u8]) -> Vec<Arrival> {
+pub(crate) fn read_arrivals(mut input: &[u8]) -> Vec<Arrival> {
     let mut arrivals = Vec::new();
     while let Some((&[port, wait, low, high], rest)) = input.split_first_chunk() {
         let length = usize::from(u16::from_le_bytes([low, high])).min(rest.len());
@@ -316,7 +329,7 @@ pub fn read_arrivals(mut input: &[u8]) -> Vec<Arrival> {
 }
 
 /// The inverse of [`read_arrivals`], for waits that it can read.
-pub fn write_arrivals(arrivals: &[Arrival]) -> Vec<u8> {
+pub(crate) fn write_arrivals(arrivals: &[Arrival]) -> Vec<u8> {
     let mut out = Vec::new();
     for Arrival { wait, port, octets } in arrivals {
         let millis = u8::try_from(wait.as_millis()).ok().filter(|millis| *millis < 128);
@@ -334,13 +347,15 @@ pub fn write_arrivals(arrivals: &[Arrival]) -> Vec<u8> {
 }
 
 /// What the fuzzer and the replay of its corpus do with one input.
-pub fn run(input: &[u8]) {
+pub(crate) fn run(input: &[u8]) {
     let arrivals = read_arrivals(input);
     let mut plan = crowded_plan();
     let snapshot = plan.snapshot();
     for workers in [1, 3] {
         let fragments = Fragments { datagrams: 16, frames: 64, octets: 32 << 10, fragments: 8 };
         let mut rig = Rig::around(Cluster::with_room(workers, &snapshot, fragments, 64));
+        // No mutation would get past a checksum.
+        rig.cluster.on_the_wire(false);
         for (index, Arrival { wait, port, octets }) in arrivals.iter().enumerate() {
             let now = rig.now() + *wait;
             rig.receive(now, *port, octets.clone());

@@ -12,24 +12,24 @@ use testkit::packet::{Frame, Tcp, TCP};
 use crate::harness::{INSIDE, OUTSIDE, Plan, Rig};
 
 /// A host inside, with the port that it sends from.
-pub const CLIENT: &str = "10.0.0.1:40000";
+pub(crate) const CLIENT: &str = "10.0.0.1:40000";
 /// A web server outside.
-pub const SERVER: &str = "192.0.2.80:80";
+pub(crate) const SERVER: &str = "192.0.2.80:80";
 /// The client's address.
-pub const CLIENT_IP: &str = "10.0.0.1";
+pub(crate) const CLIENT_IP: &str = "10.0.0.1";
 /// The server's address.
-pub const SERVER_IP: &str = "192.0.2.80";
+pub(crate) const SERVER_IP: &str = "192.0.2.80";
 /// The same over IPv6.
-pub const CLIENT6: &str = "[2001:db8:1::1]:40000";
+pub(crate) const CLIENT6: &str = "[2001:db8:1::1]:40000";
 /// The same over IPv6.
-pub const SERVER6: &str = "[2001:db8:2::80]:80";
+pub(crate) const SERVER6: &str = "[2001:db8:2::80]:80";
 /// The same over IPv6.
-pub const CLIENT6_IP: &str = "2001:db8:1::1";
+pub(crate) const CLIENT6_IP: &str = "2001:db8:1::1";
 /// The same over IPv6.
-pub const SERVER6_IP: &str = "2001:db8:2::80";
+pub(crate) const SERVER6_IP: &str = "2001:db8:2::80";
 
 /// A line of a transcript.
-pub enum Step {
+pub(crate) enum Step {
     /// At this time (seconds), by this port, a frame; and what is to become of it.
     Frame(f64, PortIndex, Vec<u8>, &'static str),
     /// At this time the configuration changes.
@@ -41,32 +41,32 @@ pub enum Step {
 }
 
 /// A frame from inside. What is expected is written as [`outcome`] writes it.
-pub fn inside(time: f64, frame: &Frame, expected: &'static str) -> Step {
+pub(crate) fn inside(time: f64, frame: &Frame, expected: &'static str) -> Step {
     Step::Frame(time, INSIDE, frame.bytes(), expected)
 }
 
 /// A frame from outside.
-pub fn outside(time: f64, frame: &Frame, expected: &'static str) -> Step {
+pub(crate) fn outside(time: f64, frame: &Frame, expected: &'static str) -> Step {
     Step::Frame(time, OUTSIDE, frame.bytes(), expected)
 }
 
 /// A change of the configuration.
-pub fn change(time: f64, change: impl Fn(&mut Plan) + 'static) -> Step {
+pub(crate) fn change(time: f64, change: impl Fn(&mut Plan) + 'static) -> Step {
     Step::Change(time, Box::new(change))
 }
 
 /// A segment from the client to the server.
-pub fn up(flags: u8, sequence: u32, acknowledgement: u32, data: usize) -> Frame {
+pub(crate) fn up(flags: u8, sequence: u32, acknowledgement: u32, data: usize) -> Frame {
     segment(CLIENT, SERVER, flags, sequence, acknowledgement, data)
 }
 
 /// A segment from the server to the client.
-pub fn down(flags: u8, sequence: u32, acknowledgement: u32, data: usize) -> Frame {
+pub(crate) fn down(flags: u8, sequence: u32, acknowledgement: u32, data: usize) -> Frame {
     swapped(segment(SERVER, CLIENT, flags, sequence, acknowledgement, data))
 }
 
 /// A segment from anywhere to anywhere.
-pub fn segment(
+pub(crate) fn segment(
     source: &str,
     destination: &str,
     flags: u8,
@@ -80,14 +80,14 @@ pub fn segment(
 }
 
 /// The frame in the other direction on the wire.
-pub fn swapped(frame: Frame) -> Frame {
+pub(crate) fn swapped(frame: Frame) -> Frame {
     let (source, destination) = (frame.source, frame.destination);
     frame.macs(destination, source)
 }
 
 /// What became of a frame, in words: verdict, reason, direction, state, session, and, if it was decided
 /// while a later frame or none was judged, when.
-pub fn outcome(fate: &Fate) -> String {
+pub(crate) fn outcome(fate: &Fate) -> String {
     let judgement = &fate.judgement;
     let mut text = judgement.verdict.name().to_owned();
     if let Some(reason) = judgement.verdict.reason() {
@@ -107,34 +107,34 @@ pub fn outcome(fate: &Fate) -> String {
 
 /// What happened in a transcript.
 #[derive(Debug)]
-pub struct Played {
+pub(crate) struct Played {
     /// The last fate of each frame, by number; none if it is held.
-    pub fates: Vec<Option<Fate>>,
+    pub(crate) fates: Vec<Option<Fate>>,
     /// The frames that the engine made.
-    pub made: Vec<Fate>,
+    pub(crate) made: Vec<Fate>,
     /// The event log.
-    pub events: Vec<Event>,
+    pub(crate) events: Vec<Event>,
     /// The box at the end.
-    pub rig: Rig,
+    pub(crate) rig: Rig,
     /// Its configuration at the end.
-    pub plan: Plan,
+    pub(crate) plan: Plan,
 }
 
 impl Played {
     /// The rule that decided on a frame.
-    pub fn rule(&self, number: usize) -> &str {
+    pub(crate) fn rule(&self, number: usize) -> &str {
         self.fates[number].as_ref().map_or("", |fate| self.plan.rule_name(fate))
     }
 
     /// The octets of a frame as it left.
-    pub fn left(&self, number: usize) -> (PortIndex, &[u8]) {
+    pub(crate) fn left(&self, number: usize) -> (PortIndex, &[u8]) {
         let fate = self.fates[number].as_ref().expect("decided");
         (fate.out.expect("forwarded"), &fate.octets)
     }
 }
 
 /// Plays a transcript with every number of workers. Returns what happened with one.
-pub fn play(plan: &Plan, steps: &[Step]) -> Played {
+pub(crate) fn play(plan: &Plan, steps: &[Step]) -> Played {
     let one = play_with(1, plan, steps);
     for workers in [2, 3, 4, 8] {
         play_with(workers, plan, steps);
@@ -146,7 +146,7 @@ fn seconds(time: f64) -> Time {
     Time::ZERO + Duration::from_secs_f64(time)
 }
 
-pub fn play_with(workers: u16, plan: &Plan, steps: &[Step]) -> Played {
+pub(crate) fn play_with(workers: u16, plan: &Plan, steps: &[Step]) -> Played {
     let mut plan = plan.clone();
     let rig = Rig::new(workers, &plan.snapshot());
     let mut played =
@@ -163,7 +163,7 @@ pub fn play_with(workers: u16, plan: &Plan, steps: &[Step]) -> Played {
                 let fates = played.rig.advance(seconds(*time));
                 change(&mut plan);
                 played.rig.cluster.install(&plan.snapshot());
-                fates
+                fates.into_iter().chain(played.rig.advance(seconds(*time))).collect()
             }
             Step::Sessions(time, expected) => {
                 let fates = played.rig.advance(seconds(*time));

@@ -83,14 +83,33 @@ fn ping_is_a_session_by_its_identifier() {
                 outside(0.3, &reply(8, 1), "drop icmp_reply_without_query"),
                 inside(0.4, &request(8, 1), "forward original query s1 new"),
                 outside(0.5, &reply(8, 1), "forward reply answered s1"),
-                outside(0.6, &intruder, "drop icmp_direction reply answered s0"),
+                // Another conversation, whatever its identifier.
+                outside(0.6, &intruder, "drop no_rule"),
                 inside(1.0, &request(7, 2), "forward original answered s0"),
-                inside(1.1, &reply(7, 2), "drop icmp_reply_without_query"),
+                inside(1.1, &reply(7, 2), "drop wrong_side reply answered s0"),
                 Step::Sessions(11.4, 0),
                 outside(12.0, &reply(7, 2), "drop session_expired"),
             ],
         );
     }
+}
+
+/// Some systems ping by one identifier only, and two of them may ping each other.
+#[test]
+fn two_hosts_ping_each_other_by_one_identifier() {
+    let mut plan = Plan::new();
+    plan.policy.rules = vec![policy::Rule::any("all", policy::Action::Allow)];
+    let ask = |from, to| Frame::echo_request(from, to, 1, 1);
+    let answer = |from, to| Frame::echo_reply(from, to, 1, 1);
+    play(
+        &plan,
+        &[
+            inside(0.0, &ask(CLIENT_IP, SERVER_IP), "forward original query s0 new"),
+            outside(0.1, &swapped(ask(SERVER_IP, CLIENT_IP)), "forward original query s1 new"),
+            inside(0.2, &answer(CLIENT_IP, SERVER_IP), "forward reply answered s1"),
+            outside(0.3, &swapped(answer(SERVER_IP, CLIENT_IP)), "forward reply answered s0"),
+        ],
+    );
 }
 
 /// What is no TCP, UDP, SCTP or ICMP is known by addresses and protocol number.
@@ -106,7 +125,7 @@ fn other_protocols_are_sessions_by_addresses() {
         &[
             outside(0.0, &down, "drop no_rule"),
             inside(0.1, &up, "forward original one_way s0 new"),
-            outside(0.2, &down, "forward reply both_ways s0"),
+            outside(0.2, &down, "forward reply stream s0"),
             outside(0.3, &stranger, "drop no_rule"),
             Step::Sessions(601.0, 0),
         ],

@@ -27,11 +27,11 @@ pub struct IcmpTrack {
     query: u8,
 }
 
-/// The type that answers a query's type (RFC 792, RFC 950; RFC 4443 §4).
+/// The type that answers a query's type (RFC 792, RFC 950; RFC 4443 §4; RFC 8335).
 fn answer_of(protocol: Protocol, query: u8) -> Option<u8> {
     match (protocol, query) {
         (Protocol::Icmp, 8) => Some(0),
-        (Protocol::Icmp, 13 | 15 | 17) | (Protocol::Icmpv6, 128 | 139) => Some(query + 1),
+        (Protocol::Icmp, 13 | 15 | 17 | 42) | (Protocol::Icmpv6, 128 | 139 | 160) => Some(query + 1),
         _ => None,
     }
 }

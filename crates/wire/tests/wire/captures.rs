@@ -119,7 +119,7 @@ type Counts = &'static [(Fault, usize)];
 
 /// By directory the faults of frames beside the IPv4 header checksum, and those of quotes. Directories that are not
 /// listed have none.
-const FAULTS: [(&str, Counts, Counts); 5] = [
+const FAULTS: [(&str, Counts, Counts); 6] = [
     (
         "ext6",
         &[

@@ -272,7 +272,7 @@ fn a_quote_names_the_session_it_is_about() {
     assert_eq!((found.source_port, found.destination_port), (40000, 80));
     assert_eq!((found.seq, found.length, found.protocol), (Some(SeqNum(1000)), 444, 6));
     let found = quoted(&ipv4_with(&[], 0, 1, &icmp(8, 0, b"")));
-    assert_eq!((found.icmp_type, found.source_port, found.destination_port), (Some(8), 7, 7));
+    assert_eq!((found.icmp_type, found.source_port, found.destination_port), (Some(8), 7, 0));
     assert_eq!(quoted(&ipv4_with(&[], 0, 132, &sctp(0, b""))).verification_tag, Some(9));
     assert_eq!(quoted(&ipv4_with(&[], 0, 47, &[0; 4])).source_port, 0);
 

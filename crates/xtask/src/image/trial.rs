@@ -61,6 +61,7 @@ impl Trial {
     fn wire(&self) -> Result<()> {
         let firewall = self.named("firewall");
         ip(&["netns", "add", &firewall])?;
+        ip(&["-n", &firewall, "link", "set", "lo", "up"])?;
         for (index, (own, peer, address)) in NETWORKS.into_iter().enumerate() {
             let (peer, interface) = (self.named(peer), format!("eth{index}"));
             ip(&["netns", "add", &peer])?;

@@ -1,0 +1,206 @@
+//! Real frames between hosts in network namespaces, through devices that a machine without a NIC has. Root only.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "what fails here fails the test")]
+
+mod site;
+
+use std::time::Duration;
+
+use dataplane::{Dataplane, KernelPathError, PlaneConfig, PortFault, StartError};
+use engine::{Counter, Cut};
+use policy::{Action, RuleNames};
+use site::{alone, balance, plane_of, snapshot, sum, wait_for};
+use testkit::netns::{Host, RawSocket};
+use testkit::packet::{Frame, INITIATOR_MAC, Mac};
+
+const PATIENCE: Duration = Duration::from_secs(5);
+const CLIENTS: u16 = 20;
+
+fn request(client: u16) -> Vec<u8> {
+    let source = format!("10.0.0.{}:40000", client + 1);
+    Frame::udp(source.as_str(), "192.0.2.80:5000", vec![1; 30]).bytes()
+}
+
+fn reply(client: u16) -> Vec<u8> {
+    let destination = format!("10.0.0.{}:40000", client + 1);
+    Frame::udp("192.0.2.80:5000", destination.as_str(), vec![2; 30]).bytes()
+}
+
+/// The next of these frames to come in; hosts speak IPv6 of their own accord meanwhile.
+fn hear(socket: &RawSocket, wanted: &[u8]) {
+    loop {
+        let frame = socket.receive(PATIENCE).unwrap_or_else(|| panic!("no {wanted:02x?} came"));
+        if frame == wanted {
+            return;
+        }
+    }
+}
+
+/// Requests go out and their replies come in, and nobody outside can begin.
+fn converse(plane: &Dataplane, inside: &RawSocket, outside: &RawSocket) {
+    let nobody = Frame::udp("192.0.2.80:5000", "10.0.0.200:40000", vec![3; 30]).bytes();
+    outside.send(&nobody);
+    for client in 0..CLIENTS {
+        inside.send(&request(client));
+        hear(outside, &request(client));
+        outside.send(&reply(client));
+        hear(inside, &reply(client));
+    }
+    wait_for("every frame to be found", || {
+        let workers = plane.workers();
+        let (received, found) = balance(&workers);
+        received == found && sum(&workers, Counter::Received) > u64::from(2 * CLIENTS)
+    });
+    let workers = plane.workers();
+    assert_eq!(sum(&workers, Counter::Dropped(Cut::NoRule.into())), 1, "{workers:?}");
+    let udp = Counter::Created(engine::Protocol::Udp);
+    assert!(sum(&workers, udp) >= u64::from(CLIENTS));
+    assert!(workers.iter().all(|worker| worker.tx_full + worker.handover_full == 0));
+}
+
+fn start(config: &PlaneConfig) -> Result<Dataplane, StartError> {
+    Dataplane::start(config, &snapshot(1, Action::Allow, &mut RuleNames::new()))
+}
+
+fn end(plane: &Dataplane) {
+    let summary = plane.stop().unwrap();
+    assert!(summary.stuck.is_empty() && summary.dpdk.is_ok(), "{summary:?}");
+}
+
+#[test]
+fn hosts_converse_over_taps_that_were_moved_to_them() {
+    alone(|| {
+        let (client, server) = (Host::new("cli"), Host::new("srv"));
+        let pid = std::process::id();
+        let (lan, wan) = (format!("spl{pid}"), format!("spw{pid}"));
+        let config =
+            plane_of(&[0, 1], &format!("net_tap,iface={lan}"), &format!("net_tap,iface={wan}"));
+        let plane = start(&config).unwrap();
+        let ports = plane.ports();
+        assert_eq!(ports[0].rx_queues, 2, "a tap has a queue for each worker");
+        assert!(!ports[0].kernel_path_allowed);
+        client.take_interface(None, &lan, "eth0");
+        server.take_interface(None, &wan, "eth0");
+        let (inside, outside) =
+            (RawSocket::open(&client, "eth0"), RawSocket::open(&server, "eth0"));
+        converse(&plane, &inside, &outside);
+        end(&plane);
+        assert!(!client.run(&["ip", "link", "show", "eth0"]).ok(), "the tap is gone");
+    });
+}
+
+/// A box in a namespace of its own between two hosts, as af_packet wants it.
+struct Between {
+    cli: Host,
+    fw: Host,
+    srv: Host,
+}
+
+impl Between {
+    fn new() -> Self {
+        let between = Self { cli: Host::new("cli"), fw: Host::new("fw"), srv: Host::new("srv") };
+        testkit::netns::veth((&between.cli, "eth0"), (&between.fw, "lan"));
+        testkit::netns::veth((&between.srv, "eth0"), (&between.fw, "wan"));
+        between
+    }
+
+    fn has_address(&self, interface: &str) -> bool {
+        let shown = self.fw.run(&["ip", "-oneline", "address", "show", "dev", interface]);
+        shown.expect_ok().contains("inet")
+    }
+}
+
+fn af_packet() -> PlaneConfig {
+    plane_of(&[1], "net_af_packet,iface=lan", "net_af_packet,iface=wan")
+}
+
+#[test]
+fn a_kernel_interface_that_stays_is_closed_and_its_own_frames_are_dropped() {
+    alone(|| {
+        let between = Between::new();
+        assert!(between.has_address("lan"), "the kernel gives every interface an address");
+        let plane = between.fw.inside(|| start(&af_packet())).unwrap();
+        assert!(!between.has_address("lan") && !between.has_address("wan"));
+        let own: Mac = between.fw.mac("lan");
+        assert_eq!(plane.ports()[0].mac, own);
+        let inside = RawSocket::open(&between.cli, "eth0");
+        let outside = RawSocket::open(&between.srv, "eth0");
+        converse(&plane, &inside, &outside);
+
+        let before = sum(&plane.workers(), Counter::Dropped(Cut::OwnMac.into()));
+        let forged = Frame::udp("10.0.0.1:40000", "192.0.2.80:5000", vec![1; 30]);
+        inside.send(&forged.macs(own, INITIATOR_MAC).bytes());
+        wait_for("the frame with the port's own address", || {
+            sum(&plane.workers(), Counter::Dropped(Cut::OwnMac.into())) == before + 1
+        });
+        end(&plane);
+    });
+}
+
+/// What makes a way around, and a word of the refusal.
+fn a_way_around_is_refused(make: impl FnOnce(&Between), word: &str) {
+    let between = Between::new();
+    make(&between);
+    let error = between.fw.inside(|| start(&af_packet())).unwrap_err();
+    let StartError::Port { port, source: PortFault::KernelPath(fault), .. } = error else {
+        panic!("{error:?}")
+    };
+    assert_eq!(port, "wan0");
+    let text = fault.to_string();
+    assert!(text.contains(word) && text.contains("allow_kernel_path = true"), "{text}");
+    assert!(!matches!(fault, KernelPathError::Unreadable { .. }));
+    assert!(between.has_address("wan"), "what is refused is left as it was");
+}
+
+#[test]
+fn an_address_is_refused() {
+    alone(|| {
+        a_way_around_is_refused(|box_| box_.fw.address("wan", "198.51.100.1/24"), "198.51.100.1");
+    });
+}
+
+#[test]
+fn an_ipv6_address_is_refused() {
+    alone(|| {
+        a_way_around_is_refused(|box_| box_.fw.address("wan", "2001:db8::1/64"), "2001:db8::1");
+    });
+}
+
+#[test]
+fn a_bridge_is_refused() {
+    alone(|| {
+        a_way_around_is_refused(
+            |box_| {
+                drop(box_.fw.run(&["ip", "link", "add", "br0", "type", "bridge"]).expect_ok());
+                drop(box_.fw.run(&["ip", "link", "set", "wan", "master", "br0"]).expect_ok());
+            },
+            "belongs to br0",
+        );
+    });
+}
+
+#[test]
+fn forwarding_is_refused() {
+    alone(|| {
+        a_way_around_is_refused(
+            |box_| {
+                let setting = "net.ipv4.conf.wan.forwarding=1";
+                drop(box_.fw.run(&["sysctl", "-qw", setting]).expect_ok());
+            },
+            "the kernel forwards what comes in by wan",
+        );
+    });
+}
+
+#[test]
+fn the_operator_can_allow_a_way_around() {
+    alone(|| {
+        let between = Between::new();
+        between.fw.address("wan", "198.51.100.1/24");
+        let mut config = af_packet();
+        config.ports[1].allow_kernel_path = true;
+        let plane = between.fw.inside(|| start(&config)).unwrap();
+        assert!(plane.ports()[1].kernel_path_allowed);
+        assert!(between.has_address("wan"));
+        end(&plane);
+    });
+}

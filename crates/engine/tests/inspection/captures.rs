@@ -1,0 +1,222 @@
+//! Captures of real and of hostile traffic, with the outcome of each in a table.
+//!
+//! The captures are not part of the project: `SALLYPORT_CASES` names the folder that has them in `pcap`. Without it
+//! these tests say so and pass. The policy is: whatever comes from inside may go out. Of each pair of addresses
+//! the first that sends is inside; an ICMP error comes from where the packet that it quotes went to.
+//!
+//! The table is `captures.txt`. After a change that is meant, `CAPTURES_TABLE=new.txt` writes what is found.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Read as _;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use engine::{Counter, DropReason, PortIndex, Protocol};
+use pcap_file::DataLink;
+use pcap_file::pcap::PcapReader;
+use pcap_file::pcapng::{Block, PcapNgReader};
+use wire::{HeaderChecksum, IcmpKind, Transport};
+
+use crate::harness::{Arrival, INSIDE, OUTSIDE, Plan, Rig};
+use crate::transcript::outcome;
+
+const TABLE: &str = include_str!("captures.txt");
+
+/// The captures, by their paths below `pcap`; none without the variable.
+fn captures() -> Option<Vec<(String, PathBuf)>> {
+    let Some(cases) = std::env::var_os("SALLYPORT_CASES") else {
+        println!("SALLYPORT_CASES is not set: no capture is looked at");
+        return None;
+    };
+    let root = Path::new(&cases).join("pcap");
+    let mut captures = Vec::new();
+    for folder in fs::read_dir(&root).expect("a folder pcap") {
+        let folder = folder.expect("an entry").path();
+        for file in fs::read_dir(&folder).expect("a folder of captures") {
+            let file = file.expect("an entry").path();
+            let name = file.strip_prefix(&root).expect("below it").display().to_string();
+            captures.push((name, file));
+        }
+    }
+    captures.sort();
+    Some(captures)
+}
+
+/// A frame of a capture: when, and its octets from the Ethernet header on.
+type Recorded = (Duration, Vec<u8>);
+
+fn read(path: &Path) -> Vec<Recorded> {
+    let mut octets = fs::read(path).expect("readable");
+    if octets.starts_with(&[0x1f, 0x8b]) {
+        let mut plain = Vec::new();
+        flate2::read::GzDecoder::new(&octets[..]).read_to_end(&mut plain).expect("gzip");
+        octets = plain;
+    }
+    let mut frames = Vec::new();
+    if octets.starts_with(&[0x0a, 0x0d, 0x0d, 0x0a]) {
+        let mut reader = PcapNgReader::new(&octets[..]).expect("pcapng");
+        let mut links = Vec::new();
+        while let Some(block) = reader.next_block() {
+            match block.expect("a block") {
+                Block::InterfaceDescription(interface) => links.push(interface.linktype),
+                Block::EnhancedPacket(packet) => {
+                    let link = links[usize::try_from(packet.interface_id).expect("small")];
+                    let length = usize::try_from(packet.original_len).expect("short");
+                    frames.push((packet.timestamp, ethernet(link, &packet.data, length)));
+                }
+                Block::SimplePacket(packet) => {
+                    let length = usize::try_from(packet.original_len).expect("short");
+                    frames.push((Duration::ZERO, ethernet(links[0], &packet.data, length)));
+                }
+                _ => {}
+            }
+        }
+        return frames;
+    }
+    let mut reader = PcapReader::new(&octets[..]).expect("pcap");
+    let link = reader.header().datalink;
+    while let Some(packet) = reader.next_packet() {
+        // A capture that was cut off in the middle of a record ends there.
+        let Ok(packet) = packet else { break };
+        let length = usize::try_from(packet.orig_len).expect("short");
+        frames.push((packet.timestamp, ethernet(link, &packet.data, length)));
+    }
+    frames
+}
+
+/// The frame with an Ethernet header, filled up with zeros to the length that it had before it was cut.
+fn ethernet(link: DataLink, data: &[u8], length: usize) -> Vec<u8> {
+    let before_ip = match link {
+        DataLink::ETHERNET => None,
+        DataLink::NULL | DataLink::LOOP => Some(4),
+        DataLink::LINUX_SLL => Some(16),
+        DataLink::RAW | DataLink::IPV4 | DataLink::IPV6 => Some(0),
+        // BSD's number for raw IP, before there was a common one.
+        DataLink::Unknown(12 | 14) => Some(0),
+        other => panic!("link type {other:?}"),
+    };
+    let mut frame = data.to_vec();
+    frame.resize(length.max(data.len()), 0);
+    let Some(before_ip) = before_ip else { return frame };
+    let packet = frame.get(before_ip..).unwrap_or_default();
+    let v6 = packet.first().is_some_and(|octet| octet >> 4 == 6);
+    let kind: [u8; 2] = if v6 { [0x86, 0xdd] } else { [8, 0] };
+    [&[2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1][..], &kind, packet].concat()
+}
+
+/// The port that each frame comes in by.
+#[derive(Default)]
+struct Sides {
+    /// Pairs of addresses in the direction of their first frame.
+    first: Vec<(IpAddr, IpAddr)>,
+    known: std::collections::HashSet<(IpAddr, IpAddr)>,
+}
+
+impl Sides {
+    fn of(&mut self, octets: &[u8]) -> PortIndex {
+        let Ok(descriptor) = wire::parse_with(octets, HeaderChecksum::Trust) else { return INSIDE };
+        if let Transport::Icmp(message) | Transport::Icmpv6(message) = descriptor.transport
+            && message.class == IcmpKind::Error
+            && let Ok(quoted) = wire::parse_quoted(octets, &descriptor)
+        {
+            // Where the quoted packet went to.
+            let from = self.side(quoted.source, quoted.destination);
+            return if from == INSIDE { OUTSIDE } else { INSIDE };
+        }
+        self.side(descriptor.source, descriptor.destination)
+    }
+
+    fn side(&mut self, source: IpAddr, destination: IpAddr) -> PortIndex {
+        if self.known.contains(&(destination, source)) && source != destination {
+            return OUTSIDE;
+        }
+        if self.known.insert((source, destination)) {
+            self.first.push((source, destination));
+        }
+        INSIDE
+    }
+}
+
+/// A capture as it comes in, with the waits between its frames.
+fn arrivals(path: &Path) -> Vec<Arrival> {
+    let mut sides = Sides::default();
+    let mut last = None;
+    let recorded = read(path).into_iter();
+    recorded
+        .map(|(time, octets)| {
+            let wait = last.map_or(Duration::ZERO, |last| time.saturating_sub(last));
+            last = Some(last.map_or(time, |last| time.max(last)));
+            Arrival { wait, port: sides.of(&octets), octets }
+        })
+        .collect()
+}
+
+/// Runs a capture. The outcome of each frame, and the line of the table.
+fn run(workers: u16, name: &str, arrivals: &[Arrival]) -> (Vec<String>, String) {
+    let mut rig = Rig::new(workers, &Plan::new().snapshot());
+    rig.cluster.on_the_wire(false);
+    let mut outcomes = vec!["held".to_owned(); arrivals.len()];
+    for Arrival { wait, port, octets } in arrivals {
+        let now = rig.now() + *wait;
+        for fate in rig.receive(now, *port, octets.clone()) {
+            let number = fate.number.expect("nothing is made under this policy");
+            outcomes[usize::try_from(number).expect("small")] = outcome(&fate);
+        }
+    }
+    rig.check();
+    let counters = rig.cluster.counters();
+    let mut sessions = BTreeMap::new();
+    for &protocol in Protocol::ALL {
+        sessions.insert(protocol.name(), counters.get(Counter::Created(protocol)));
+    }
+    let mut reasons = BTreeMap::new();
+    for reason in DropReason::all() {
+        reasons.insert(reason.name(), counters.get(Counter::Dropped(reason)));
+    }
+    let list = |numbers: &BTreeMap<&str, u64>| {
+        let present = numbers.iter().filter(|(_, number)| **number > 0);
+        let words: Vec<_> = present.map(|(name, number)| format!("{name}={number}")).collect();
+        if words.is_empty() { "-".to_owned() } else { words.join(" ") }
+    };
+    let forwarded = outcomes.iter().filter(|outcome| outcome.starts_with("forward")).count();
+    let line = format!(
+        "{name} | {} frames, {forwarded} forwarded | {} | held={}",
+        arrivals.len(),
+        format_args!("{} | {}", list(&sessions), list(&reasons)),
+        rig.held()
+    );
+    rig.check_all_ends();
+    (outcomes, line)
+}
+
+/// The line of each capture is the table's, and four workers give the verdicts of one.
+#[test]
+fn every_capture_has_its_outcome() {
+    let Some(captures) = captures() else { return };
+    let expected: BTreeMap<_, _> = TABLE
+        .lines()
+        .filter(|line| !line.starts_with('#') && !line.is_empty())
+        .filter_map(|line| line.split_once(" | "))
+        .collect();
+    let mut found = String::new();
+    let mut wrong = Vec::new();
+    for (name, path) in &captures {
+        let arrivals = arrivals(path);
+        let (outcomes, line) = run(1, name, &arrivals);
+        let (others, _) = run(4, name, &arrivals);
+        assert_eq!(outcomes, others, "{name} with four workers");
+        let (_, rest) = line.split_once(" | ").expect("a line");
+        match expected.get(name.as_str()) {
+            Some(known) if *known == rest => {}
+            known => wrong.push(format!("{name}\n  expected {known:?}\n  found    {rest:?}")),
+        }
+        found.push_str(&line);
+        found.push('\n');
+    }
+    if let Some(file) = std::env::var_os("CAPTURES_TABLE") {
+        fs::write(file, found).expect("writable");
+    }
+    assert!(wrong.is_empty(), "{} captures:\n{}", wrong.len(), wrong.join("\n"));
+}

@@ -1,0 +1,120 @@
+//! What holds for any traffic whatever.
+
+use engine::{Cause, Counter, EndReason};
+use proptest::prelude::*;
+
+use crate::harness::{Arrival, Plan, Rig, crowded_plan};
+use crate::traffic::{arrivals, deeds};
+use crate::transcript::outcome;
+
+/// Runs arrivals. The outcome of each frame, and the frames that the box made.
+fn run(workers: u16, mut plan: Plan, arrivals: &[Arrival]) -> (Vec<String>, Vec<Vec<u8>>, Rig) {
+    run_in(Rig::new(workers, &plan.snapshot()), arrivals)
+}
+
+fn run_in(mut rig: Rig, arrivals: &[Arrival]) -> (Vec<String>, Vec<Vec<u8>>, Rig) {
+    rig.cluster.on_the_wire(false);
+    let mut outcomes = vec!["held".to_owned(); arrivals.len()];
+    let mut made = Vec::new();
+    for Arrival { wait, port, octets } in arrivals {
+        let now = rig.now() + *wait;
+        for fate in rig.receive(now, *port, octets.clone()) {
+            match fate.number {
+                Some(number) => outcomes[usize::try_from(number).unwrap()] = outcome(&fate),
+                None => made.push(fate.octets),
+            }
+        }
+        rig.check();
+    }
+    (outcomes, made, rig)
+}
+
+/// The rules of the crowded plan with room for everybody.
+fn roomy_plan() -> Plan {
+    let mut plan = crowded_plan();
+    plan.limits = Plan::new().limits;
+    plan
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Equal verdicts, reasons, sessions and answers for any number of workers; and again on another run.
+    #[test]
+    fn workers_make_no_difference(deeds in deeds(80)) {
+        let arrivals = arrivals(&deeds);
+        let (outcomes, made, one) = run(1, roomy_plan(), &arrivals);
+        let (again, made_again, mut repeated) = run(1, roomy_plan(), &arrivals);
+        prop_assert_eq!(&outcomes, &again);
+        prop_assert_eq!(&made, &made_again);
+        prop_assert_eq!(one.cluster.counters(), repeated.cluster.counters());
+        for workers in [2, 4, 7] {
+            let (others, made_by_others, mut rig) = run(workers, roomy_plan(), &arrivals);
+            prop_assert_eq!(&outcomes, &others, "{} workers", workers);
+            prop_assert_eq!(&made, &made_by_others);
+            rig.check_all_ends();
+        }
+        repeated.check_all_ends();
+    }
+
+    /// A NIC that spreads frames over workers by no hash costs hand-overs, and changes no verdict.
+    #[test]
+    fn a_nic_that_lies_makes_no_difference(deeds in deeds(80)) {
+        let arrivals = arrivals(&deeds);
+        let (outcomes, made, _) = run(1, roomy_plan(), &arrivals);
+        let rig = Rig::new(5, &roomy_plan().snapshot()).with_a_nic_that_lies();
+        let (others, made_by_others, mut rig) = run_in(rig, &arrivals);
+        prop_assert_eq!(&outcomes, &others);
+        prop_assert_eq!(&made, &made_by_others);
+        rig.check_all_ends();
+    }
+
+    /// With a table and limits that are soon reached nothing is lost, and all ends.
+    #[test]
+    fn a_crowded_box_balances(deeds in deeds(120)) {
+        let arrivals = arrivals(&deeds);
+        for workers in [1, 4] {
+            let (_, _, mut rig) = run(workers, crowded_plan(), &arrivals);
+            for shard in rig.cluster.shards() {
+                prop_assert!(shard.session_count() <= shard.capacity());
+            }
+            rig.check_all_ends();
+            let reopened = Counter::Ended(engine::Protocol::Tcp, EndReason::PolicyChanged);
+            prop_assert_eq!(rig.cluster.counters().get(reopened), 0);
+        }
+    }
+}
+
+/// The generator reaches what the properties are about.
+#[test]
+fn the_traffic_is_worth_its_name() {
+    use proptest::strategy::ValueTree;
+    use proptest::test_runner::TestRunner;
+    let mut runner = TestRunner::deterministic();
+    let mut sum = engine::Counters::default();
+    for _ in 0..60 {
+        let deeds = deeds(120).new_tree(&mut runner).unwrap().current();
+        let rig = Rig::new(4, &roomy_plan().snapshot()).with_a_nic_that_lies();
+        let (_, _, rig) = run_in(rig, &arrivals(&deeds));
+        sum.add(&rig.cluster.counters());
+    }
+    let reached = |counter: Counter| assert!(sum.get(counter) > 0, "never {counter:?}");
+    for protocol in ["tcp", "udp", "icmp", "icmpv6", "sctp", "gre", "esp"] {
+        let protocol = engine::Protocol::ALL.iter().find(|p| p.name() == protocol).unwrap();
+        reached(Counter::Created(*protocol));
+    }
+    for cause in [Cause::NicHash, Cause::IcmpError, Cause::Fragment, Cause::Reassembled] {
+        reached(Counter::HandedOver(cause));
+    }
+    reached(Counter::Made);
+    for reason in [
+        "no_rule", "rule_reject", "session_expired", "session_closed", "wrong_side", "tcp_not_syn",
+        "tcp_seq_above_window", "icmp_error_unrelated", "fragment_overlap", "fragment_timeout",
+        "fragment_duplicate", "ethertype", "truncated", "icmp_quote_seq",
+    ] {
+        let reason = engine::DropReason::all().find(|known| known.name() == reason).unwrap();
+        let counted = sum.get(Counter::Dropped(reason)) + sum.get(Counter::Rejected(reason));
+        assert!(counted > 0, "never {reason}");
+    }
+    assert!(sum.get(Counter::Ended(engine::Protocol::Tcp, EndReason::TcpFin)) + sum.sessions() > 0);
+}
