@@ -20,6 +20,9 @@ use crate::rates::Sampler;
 use crate::server::ApiServer;
 use crate::socket::{ApiSocket, ApiSocketError, SocketGroups};
 
+/// A round of the main thread that took so long was not late yet.
+const LATE: Duration = Duration::from_millis(100);
+
 /// Why the control side did not start.
 #[derive(Debug, Error)]
 pub enum ControlError {
@@ -97,6 +100,8 @@ pub struct Control<P> {
     api: ApiServer,
     metrics_server: Option<MetricsServer>,
     stall_timeout: Duration,
+    /// When the workers were last looked after.
+    looked: Mutex<Instant>,
 }
 
 impl<P: Plane> Control<P> {
@@ -140,7 +145,17 @@ impl<P: Plane> Control<P> {
         };
         let api = ApiServer::start(api, respondent)
             .map_err(|error| ControlError::Thread("the API", error))?;
-        Ok(Self { plane, commit, sampler, metrics, events, api, metrics_server, stall_timeout })
+        Ok(Self {
+            plane,
+            commit,
+            sampler,
+            metrics,
+            events,
+            api,
+            metrics_server,
+            stall_timeout,
+            looked: Mutex::new(now()),
+        })
     }
 
     /// What is done again and again, some ten times a second: freeing old policies, taking readings for
@@ -149,18 +164,33 @@ impl<P: Plane> Control<P> {
     /// # Errors
     /// If a worker stalls. The links are down by then; the process is to end.
     pub fn tick(&self) -> Result<(), Stall> {
+        self.tick_at(now())
+    }
+
+    fn tick_at(&self, now: Instant) -> Result<(), Stall> {
         for span in self.plane.reap() {
             self.metrics.swapped(span);
         }
         let heartbeats = self.plane.heartbeats();
-        let stalled = heartbeats.iter().find(|heartbeat| heartbeat.age > self.stall_timeout);
+        let was_away = self.was_away(now);
+        let stalled =
+            heartbeats.iter().find(|heartbeat| heartbeat.age > self.stall_timeout && !was_away);
         if let Some(&Heartbeat { worker, core, age }) = stalled {
             self.plane.cut();
             return Err(Stall { worker: worker.0, core, age });
         }
         let mut sampler = self.sampler.lock().unwrap_or_else(PoisonError::into_inner);
-        sampler.sample(now(), || self.plane.read());
+        sampler.sample(now, || self.plane.read());
         Ok(())
+    }
+
+    /// Whether this thread itself has not run for so long that heartbeats tell nothing: the whole process
+    /// was stopped, or the machine slept. The next look counts again.
+    fn was_away(&self, now: Instant) -> bool {
+        let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
+        let away = now.saturating_duration_since(*looked);
+        *looked = now;
+        away > (self.stall_timeout / 2).max(LATE)
     }
 
     /// Loads the configuration file anew and opens the event log's file again: what SIGHUP asks for.

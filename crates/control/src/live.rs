@@ -262,6 +262,7 @@ mod tests {
     fn the_configuration_reaches_the_plane() {
         let text = fake::CONFIG
             .replace("worker_cores = [1, 2]", "worker_cores = [3, 5]\nhugepages = false\npolling = \"adaptive\"\nmemory = \"256MiB\"")
+            .replace("name = \"lan0\"", "name = \"lan0\"\nmtu = 9000")
             .replace("name = \"wan0\"", "name = \"wan0\"\nmtu = 9000\nqueues = 1\nallow_kernel_path = true")
             .replace("net_tap,iface=wan0", "0000:3b:00.1");
         let loaded = config::parse(&text, "sallyport.toml");
@@ -285,7 +286,7 @@ mod tests {
                 memory: 256 << 20,
                 polling: dataplane::Polling::Adaptive,
                 eal_args: Vec::new(),
-                ports: vec![port("lan0", lan, 1500, 0, false), port("wan0", wan, 9000, 1, true)],
+                ports: vec![port("lan0", lan, 9000, 0, false), port("wan0", wan, 9000, 1, true)],
             }
         );
     }

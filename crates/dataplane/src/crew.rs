@@ -1,5 +1,6 @@
 //! The workers' threads: how they start, wait for each other, and end.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::thread::{self, JoinHandle};
@@ -71,18 +72,17 @@ impl Crew {
             crew.enlist(recruit, report.clone())?;
         }
         drop(report);
-        let mut missing: Vec<(WorkerId, u32)> =
-            crew.members.iter().map(|member| (member.worker, member.core)).collect();
-        while let Some(&(first, core)) = missing.first() {
-            // Without a report from anyone, whoever is missing has died.
-            let (worker, outcome) = reports.recv().unwrap_or((first, Err(WorkerFault::Died)));
-            outcome.map_err(|source| {
-                let core = missing.iter().find(|member| member.0 == worker);
-                let core = core.map_or(0, |member| member.1);
-                StartError::Worker { worker: worker.0, core, source }
-            })?;
-            let _: u32 = core;
-            missing.retain(|member| member.0 != worker);
+        let mut ready = BTreeSet::new();
+        while let Some(missing) = crew.members.iter().find(|member| !ready.contains(&member.worker))
+        {
+            // When nobody is left to report, whoever is missing has died.
+            let (worker, outcome) =
+                reports.recv().unwrap_or((missing.worker, Err(WorkerFault::Died)));
+            if let Err(source) = outcome {
+                let core = crew.members.get(worker.index()).map_or(missing.core, |it| it.core);
+                return Err(StartError::Worker { worker: worker.0, core, source });
+            }
+            ready.insert(worker);
         }
         Ok(crew)
     }
@@ -93,7 +93,7 @@ impl Crew {
         let signal = Arc::clone(&self.signal);
         let thread = thread::Builder::new()
             .name(format!("worker-{}", worker.0))
-            .spawn(move || serve(recruit, signal, &report, &equipment))
+            .spawn(move || serve(recruit, signal, report, &equipment))
             .map_err(|error| StartError::Worker {
                 worker: worker.0,
                 core,
@@ -153,7 +153,7 @@ impl Drop for Crew {
 fn serve(
     recruit: Recruit,
     signal: Arc<Signal>,
-    report: &Sender<Report>,
+    report: Sender<Report>,
     equipment: &Receiver<Equipment>,
 ) {
     let worker = recruit.shard.worker;
@@ -176,6 +176,8 @@ fn serve(
         }
         Ok(shard) => {
             report.send((worker, Ok(()))).ok();
+            // Or nobody would see that another worker has died without a word.
+            drop(report);
             if let Ok(Equipment { queues, ways }) = equipment.recv() {
                 let mailbox = recruit.mailbox;
                 let outlet = Outlet::new(ways, to_others, pool, Arc::clone(&mailbox));

@@ -88,15 +88,21 @@ pub(crate) fn name_of(index: u32) -> Result<String, KernelPathError> {
     name.into_string().map_err(|_| unknown())
 }
 
-/// Refuses an interface by which traffic could get around the firewall, and switches IPv6 off on it.
-pub(crate) fn close(interface: &str) -> Result<(), KernelPathError> {
+/// Refuses an interface by which traffic could get around the firewall. Changes nothing.
+pub(crate) fn check(interface: &str) -> Result<(), KernelPathError> {
     exists(interface)?;
-    let state = Interface::read(interface)
-        .map_err(|source| KernelPathError::Unreadable { interface: interface.into(), source })?;
-    state.check()?;
-    if state.ipv6 {
-        fs::write(format!("/proc/sys/net/ipv6/conf/{interface}/disable_ipv6"), "1")
-            .map_err(|source| KernelPathError::Ipv6 { interface: interface.into(), source })?;
+    Interface::read(interface)
+        .map_err(|source| KernelPathError::Unreadable { interface: interface.into(), source })?
+        .check()
+}
+
+/// Switches IPv6 off on an interface. It stays off: with the firewall gone, nobody shall reach the host by an
+/// address that nobody gave it.
+pub(crate) fn close(interface: &str) -> Result<(), KernelPathError> {
+    let refused = |source| KernelPathError::Ipv6 { interface: interface.into(), source };
+    let file = Path::new("/proc/sys/net/ipv6/conf").join(interface).join("disable_ipv6");
+    if switch(&file).map_err(refused)? == Some(false) {
+        fs::write(file, "1").map_err(refused)?;
     }
     Ok(())
 }
@@ -108,24 +114,20 @@ struct Interface {
     addresses: Vec<IpAddr>,
     master: Option<String>,
     forwards: bool,
-    /// IPv6 is on.
-    ipv6: bool,
 }
 
 impl Interface {
     fn read(name: &str) -> io::Result<Self> {
         // Of the network namespace that the reading thread is in.
-        let settings = Path::new("/proc/sys/net");
+        let settings = Path::new("/proc/sys/net/ipv4/conf");
         let above = master::master_of(if_nametoindex(name)?)?;
         let master = above.map(|index| name_of(index).unwrap_or_else(|_| index.to_string()));
-        let setting =
-            |family, key| switch(&settings.join(family).join("conf").join(name).join(key));
+        let forwarding = settings.join(name).join("forwarding");
         Ok(Self {
             name: name.into(),
             addresses: addresses_of(name)?,
             master,
-            forwards: setting("ipv4", "forwarding")? == Some(true),
-            ipv6: setting("ipv6", "disable_ipv6")? == Some(false),
+            forwards: switch(&forwarding)? == Some(true),
         })
     }
 
@@ -183,7 +185,6 @@ mod tests {
             addresses: vec!["fe80::1".parse().unwrap()],
             master: None,
             forwards: false,
-            ipv6: true,
         }
     }
 
@@ -221,7 +222,7 @@ mod tests {
 
     #[test]
     fn an_interface_that_is_not_there_is_named() {
-        let text = close("no-such-if0").unwrap_err().to_string();
+        let text = check("no-such-if0").unwrap_err().to_string();
         assert!(text.contains("no network interface no-such-if0"), "{text}");
     }
 

@@ -29,6 +29,10 @@ pub struct Dataplane {
     pub(crate) machinery: Mutex<Option<Machinery>>,
 }
 
+/// The plane is shared by the threads of the control core.
+const fn shared<T: Send + Sync>() {}
+const _: () = shared::<Dataplane>();
+
 /// What exists until the stop. The fields go in this order: workers end, ports close, and DPDK ends.
 #[derive(Debug)]
 pub(crate) struct Machinery {
@@ -57,7 +61,8 @@ pub struct Summary {
     /// Workers that did not end, or ended by a panic. If there are any, nothing was closed: the end of the
     /// process does that.
     pub stuck: Vec<WorkerId>,
-    /// What DPDK says of its own end.
+    /// What DPDK says of its own end. The driver net_af_xdp (22.11) keeps the mbufs that it gave the kernel to
+    /// fill, so that some are always out; nothing is lost by it, as the process ends.
     pub dpdk: Result<(), ShutdownError>,
 }
 

@@ -3,8 +3,8 @@
 use core::fmt;
 
 use dpdk::{
-    ConfigureError, DeviceInfo, Eal, EthPort, EthPortId, Granted, Link, Mempool, PortStats,
-    RetaError, RssConfig, RssKey, RssTypes, Started,
+    DeviceInfo, Eal, EthPort, EthPortId, Granted, Link, Mempool, PortStats, RetaError, RssConfig,
+    RssKey, RssTypes, Started,
 };
 use engine::PortIndex;
 use engine::owner::KEY_WORD;
@@ -44,6 +44,8 @@ pub(crate) struct FoundPort {
     info: DeviceInfo,
     pub(crate) plan: QueuePlan,
     workers: u16,
+    /// A kernel interface that must be no way around.
+    to_close: Option<String>,
     device: Attached,
 }
 
@@ -52,6 +54,7 @@ pub(crate) struct FoundPort {
 pub(crate) struct ReadyPort {
     port: EthPort<dpdk::Configured>,
     facts: Facts,
+    to_close: Option<String>,
     device: Attached,
 }
 
@@ -159,14 +162,16 @@ impl FoundPort {
         };
         let device = Attached { eal: eal.clone(), name, made };
         let info = eal.device_info(id)?;
-        if let Some(index) = info.kernel_interface
-            && !made_interface
-            && !config.allow_kernel_path
-        {
-            kernel_path::close(&kernel_path::name_of(index)?)?;
-        }
+        let to_close = match info.kernel_interface {
+            Some(index) if !made_interface && !config.allow_kernel_path => {
+                let interface = kernel_path::name_of(index)?;
+                kernel_path::check(&interface)?;
+                Some(interface)
+            }
+            Some(_) | None => None,
+        };
         let plan = QueuePlan::new(workers, config.queues, info.max_rx_queues, info.max_tx_queues);
-        Ok(Self { config: config.clone(), id, info, plan, workers, device })
+        Ok(Self { config: config.clone(), id, info, plan, workers, to_close, device })
     }
 
     pub(crate) fn config(&self) -> &PortConfig {
@@ -175,7 +180,7 @@ impl FoundPort {
 
     /// Configures the device. Receive queue n takes its mbufs from `pools[n]`.
     pub(crate) fn configure(self, eal: &Eal, pools: &[Mempool]) -> Result<ReadyPort, PortFault> {
-        let Self { config, id, info, plan, workers, device } = self;
+        let Self { config, id, info, plan, workers, to_close, device } = self;
         let rss = if plan.rx > 1 { rss_for(&info) } else { Err(one_queue(workers)) };
         let asked = dpdk::PortConfig {
             rx_queues: plan.rx,
@@ -190,11 +195,7 @@ impl FoundPort {
             fast_free: true,
         };
         let pools = pools.get(..usize::from(plan.rx)).unwrap_or(pools);
-        let (port, granted) = EthPort::configure(eal, id, &asked, pools).map_err(|error| {
-            // A driver that refuses does not say what; only the whole of it is known.
-            let error: ConfigureError = error;
-            PortFault::from(error)
-        })?;
+        let (port, granted) = EthPort::configure(eal, id, &asked, pools)?;
         let steering = match rss {
             Ok(_) if granted.rss_types.is_empty() => {
                 Steering::Software("the device granted no hash")
@@ -205,7 +206,7 @@ impl FoundPort {
             Err(steering) => steering,
         };
         let facts = Facts { config, info, plan, workers, granted, steering };
-        Ok(ReadyPort { port, facts, device })
+        Ok(ReadyPort { port, facts, to_close, device })
     }
 }
 
@@ -239,11 +240,20 @@ impl ReadyPort {
         self.facts.plan
     }
 
+    /// Takes away what the kernel gave the interface by itself.
+    pub(crate) fn close_kernel_path(&self) -> Result<(), StartError> {
+        match &self.to_close {
+            Some(interface) => kernel_path::close(interface)
+                .map_err(|error| fault(&self.facts.config)(error.into())),
+            None => Ok(()),
+        }
+    }
+
     /// Starts the device and writes its redirection table.
     pub(crate) fn start(
         self,
     ) -> Result<(LivePort, Vec<dpdk::RxQueue>, Vec<dpdk::TxQueue>), StartError> {
-        let Self { port, mut facts, device } = self;
+        let Self { port, mut facts, to_close: _, device } = self;
         let as_error = fault(&facts.config);
         let dpdk::StartedPort { mut port, rx, tx } =
             port.start().map_err(|error| as_error(error.into()))?;

@@ -103,6 +103,7 @@ impl Dataplane {
             });
         }
         let crew = Crew::muster(recruits)?;
+        ready.iter().try_for_each(ReadyPort::close_kernel_path)?;
         let (ports, equipment) = start_ports(ready, workers)?;
         crew.begin(equipment);
         let machinery = Mutex::new(Some(Machinery { crew, ports, pools, eal }));

@@ -1,13 +1,15 @@
 //! Frames through the whole plane, over capture files: none is lost, none is invented, every mbuf comes back.
+#![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 
 mod site;
 
 use std::collections::HashMap;
 
-use dataplane::{Dataplane, PortConfig, Steering, Summary};
+use dataplane::{Dataplane, PlaneConfig, Polling, PortConfig, Steering, Summary};
 use engine::{Cause, Counter, Cut, EventKind};
 use policy::{Action, RuleNames};
 use site::{alone, balance, plane_of, player, snapshot, sum, wait_until_settled, written};
+use test_case::test_case;
 use testkit::packet::{Frame, TCP, Tcp, UDP, Udp, flags, fragment_v4};
 
 /// `each` datagrams of every one of so many conversations, mixed; the payload counts them.
@@ -34,8 +36,9 @@ fn finish(plane: &Dataplane) -> Summary {
     summary
 }
 
-#[test]
-fn what_the_policy_allows_goes_through_unchanged() {
+#[test_case(Polling::Busy; "busy")]
+#[test_case(Polling::Adaptive; "adaptive")]
+fn what_the_policy_allows_goes_through_unchanged(polling: Polling) {
     alone(|| {
         let folder = tempfile::tempdir().unwrap();
         let mut inside = datagrams(50, 3);
@@ -46,7 +49,8 @@ fn what_the_policy_allows_goes_through_unchanged() {
         let (lan, wan) =
             (player(folder.path(), "lan", &inside), player(folder.path(), "wan", &outside));
         let snapshot = snapshot(1, Action::Allow, &mut RuleNames::new());
-        let plane = Dataplane::start(&plane_of(&[1], &lan, &wan), &snapshot).unwrap();
+        let config = PlaneConfig { polling, ..plane_of(&[1], &lan, &wan) };
+        let plane = Dataplane::start(&config, &snapshot).unwrap();
         let workers = wait_until_settled(&plane, inside.len() + 1);
 
         assert_eq!(workers.len(), 1);

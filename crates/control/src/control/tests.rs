@@ -297,6 +297,18 @@ fn a_stalled_worker_cuts_the_links() {
 }
 
 #[test]
+fn a_process_that_was_stopped_has_no_stalled_worker() {
+    let running = start();
+    let pause = Duration::from_secs(3600);
+    running.plane.set_heartbeat_age(pause);
+    let woken = now() + pause;
+    running.control.tick_at(woken).unwrap();
+    assert!(!running.plane.was_cut.load(Ordering::Relaxed));
+    let next = woken + Duration::from_millis(50);
+    assert_eq!(running.control.tick_at(next).unwrap_err().age, pause);
+}
+
+#[test]
 fn a_worker_that_does_not_answer_is_named() {
     let running = start();
     running.plane.mute.store(true, Ordering::Relaxed);

@@ -1,12 +1,13 @@
 //! Captures of real and of hostile traffic, with the outcome of each in a table.
 //!
 //! The captures are not part of the project: `SALLYPORT_CASES` names the folder that has them in `pcap`. Without it
-//! these tests say so and pass. The policy is: whatever comes from inside may go out. Of each pair of addresses
-//! the first that sends is inside; an ICMP error comes from where the packet that it quotes went to.
+//! these tests say so and pass. The policy is: whatever comes from inside may go out. Inside is the address that
+//! `manifest.tsv` calls so; of a pair of other addresses the first that sends. An ICMP error comes from where the
+//! packet that it quotes went to.
 //!
 //! The table is `captures.txt`. After a change that is meant, `CAPTURES_TABLE=new.txt` writes what is found.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fs;
 use std::io::Read as _;
 use std::net::IpAddr;
@@ -24,23 +25,41 @@ use crate::transcript::outcome;
 
 const TABLE: &str = include_str!("captures.txt");
 
-/// The captures, by their paths below `pcap`; none without the variable.
-fn captures() -> Option<Vec<(String, PathBuf)>> {
+/// A capture that is looked at.
+struct Capture {
+    /// Its path below `pcap`.
+    name: String,
+    path: PathBuf,
+    /// The address that is inside.
+    inside: Option<IpAddr>,
+}
+
+/// The captures; none without the variable.
+fn captures() -> Option<Vec<Capture>> {
     let Some(cases) = std::env::var_os("SALLYPORT_CASES") else {
         println!("SALLYPORT_CASES is not set: no capture is looked at");
         return None;
     };
     let root = Path::new(&cases).join("pcap");
+    let manifest = fs::read_to_string(Path::new(&cases).join("manifest.tsv")).expect("a manifest");
+    let inside: BTreeMap<_, _> = manifest
+        .lines()
+        .filter_map(|line| {
+            let columns: Vec<_> = line.split('\t').collect();
+            Some((columns.first()?.strip_prefix("pcap/")?, columns.get(8)?.parse().ok()?))
+        })
+        .collect();
     let mut captures = Vec::new();
     for folder in fs::read_dir(&root).expect("a folder pcap") {
         let folder = folder.expect("an entry").path();
         for file in fs::read_dir(&folder).expect("a folder of captures") {
-            let file = file.expect("an entry").path();
-            let name = file.strip_prefix(&root).expect("below it").display().to_string();
-            captures.push((name, file));
+            let path = file.expect("an entry").path();
+            let name = path.strip_prefix(&root).expect("below it").display().to_string();
+            let inside = inside.get(name.as_str()).copied();
+            captures.push(Capture { name, path, inside });
         }
     }
-    captures.sort();
+    captures.sort_by(|one, two| one.name.cmp(&two.name));
     Some(captures)
 }
 
@@ -107,11 +126,10 @@ fn ethernet(link: DataLink, data: &[u8], length: usize) -> Vec<u8> {
 }
 
 /// The port that each frame comes in by.
-#[derive(Default)]
 struct Sides {
+    inside: Option<IpAddr>,
     /// Pairs of addresses in the direction of their first frame.
-    first: Vec<(IpAddr, IpAddr)>,
-    known: std::collections::HashSet<(IpAddr, IpAddr)>,
+    known: HashSet<(IpAddr, IpAddr)>,
 }
 
 impl Sides {
@@ -129,21 +147,22 @@ impl Sides {
     }
 
     fn side(&mut self, source: IpAddr, destination: IpAddr) -> PortIndex {
-        if self.known.contains(&(destination, source)) && source != destination {
+        if self.inside == Some(source) {
+            return INSIDE;
+        }
+        if self.inside == Some(destination) || self.known.contains(&(destination, source)) {
             return OUTSIDE;
         }
-        if self.known.insert((source, destination)) {
-            self.first.push((source, destination));
-        }
+        self.known.insert((source, destination));
         INSIDE
     }
 }
 
 /// A capture as it comes in, with the waits between its frames.
-fn arrivals(path: &Path) -> Vec<Arrival> {
-    let mut sides = Sides::default();
+fn arrivals(capture: &Capture) -> Vec<Arrival> {
+    let mut sides = Sides { inside: capture.inside, known: HashSet::new() };
     let mut last = None;
-    let recorded = read(path).into_iter();
+    let recorded = read(&capture.path).into_iter();
     recorded
         .map(|(time, octets)| {
             let wait = last.map_or(Duration::ZERO, |last| time.saturating_sub(last));
@@ -202,8 +221,9 @@ fn every_capture_has_its_outcome() {
         .collect();
     let mut found = String::new();
     let mut wrong = Vec::new();
-    for (name, path) in &captures {
-        let arrivals = arrivals(path);
+    for capture in &captures {
+        let name = &capture.name;
+        let arrivals = arrivals(capture);
         let (outcomes, line) = run(1, name, &arrivals);
         let (others, _) = run(4, name, &arrivals);
         assert_eq!(outcomes, others, "{name} with four workers");
@@ -219,4 +239,32 @@ fn every_capture_has_its_outcome() {
         fs::write(file, found).expect("writable");
     }
     assert!(wrong.is_empty(), "{} captures:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// Shows what becomes of each frame: `CAPTURE=tcp-odd/tfo.pcap cargo test -p engine one_capture -- --ignored --nocapture`.
+#[test]
+#[ignore = "a tool for whoever wonders about a capture"]
+fn one_capture() {
+    let wanted = std::env::var("CAPTURE").expect("CAPTURE names one or several, by a part of their name");
+    for capture in captures().unwrap_or_default() {
+        if !capture.name.contains(&wanted) {
+            continue;
+        }
+        println!("{}", capture.name);
+        let arrivals = arrivals(&capture);
+        let (outcomes, _) = run(1, &capture.name, &arrivals);
+        let mut time = Duration::ZERO;
+        for (number, (arrival, outcome)) in arrivals.iter().zip(outcomes).enumerate() {
+            time += arrival.wait;
+            let side = if arrival.port == INSIDE { "in " } else { "out" };
+            let parsed = wire::parse_with(&arrival.octets, HeaderChecksum::Trust);
+            let headers = parsed.map_or_else(
+                |fault| fault.name().to_owned(),
+                |found| {
+                    format!("{} > {} {:?} {:?}", found.source, found.destination, found.fragment, found.transport)
+                },
+            );
+            println!("{:4} {:10.4} {side} {outcome:45} {headers}", number + 1, time.as_secs_f64());
+        }
+    }
 }

@@ -252,20 +252,6 @@ impl Host {
         drop(self.run(&["ethtool", "-K", interface, "tx", "off"]).expect_ok());
     }
 
-    /// Adds a VLAN interface above `interface` and brings it up; returns its name.
-    pub fn vlan(&self, interface: &str, vid: u16) -> String {
-        let name = format!("vlan{vid}");
-        let id = vid.to_string();
-        drop(
-            self.run(&[
-                "ip", "link", "add", "link", interface, "name", &name, "type", "vlan", "id", &id,
-            ])
-            .expect_ok(),
-        );
-        self.up(&name);
-        name
-    }
-
     /// Takes an interface from another host, or from the namespace that this process runs in,
     /// under a new name, and brings it up.
     pub fn take_interface(&self, from: Option<&Self>, interface: &str, name: &str) {
