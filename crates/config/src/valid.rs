@@ -93,7 +93,7 @@ pub enum LogOutput {
 pub struct LogSettings {
     /// Where it goes.
     pub output: LogOutput,
-    /// How many events of one worker may wait to be written; what comes on top is lost and counted.
+    /// How many events of all workers may wait to be written; what comes on top is lost and counted.
     pub queue: usize,
 }
 

@@ -89,6 +89,8 @@ fn plane_config(config: &ValidConfig) -> PlaneConfig {
             config::Polling::Busy => dataplane::Polling::Busy,
             config::Polling::Adaptive => dataplane::Polling::Adaptive,
         },
+        pickup_after_start: system.pickup_after_start,
+        events: config.log.queue,
         eal_args: system.eal_args.clone(),
         ports: config.ports.iter().map(port).collect(),
     }
@@ -285,6 +287,8 @@ mod tests {
                 hugepages: false,
                 memory: 256 << 20,
                 polling: dataplane::Polling::Adaptive,
+                pickup_after_start: Duration::ZERO,
+                events: 65_536,
                 eal_args: Vec::new(),
                 ports: vec![port("lan0", lan, 9000, 0, false), port("wan0", wan, 9000, 1, true)],
             }

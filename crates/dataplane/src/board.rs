@@ -1,12 +1,17 @@
 //! The figures that a worker shows and anybody reads, without a lock: each worker copies its plain numbers here
 //! from time to time, by relaxed stores.
 //!
-//! A reader may see some numbers of one copy and some of the next. Once the worker is idle they agree.
+//! A sequence number around each copy lets readers see the numbers of one copy together, so that they add up. A
+//! reader that meets a worker again and again in the middle of one takes what it finds.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering, fence};
+use std::thread;
 use std::time::Duration;
 
 use engine::{Counters, RuleHits, Time};
+
+/// Attempts to read the numbers of one copy.
+const ATTEMPTS: usize = 1000;
 
 /// Two cache lines: what one worker writes shares none with what another writes, prefetching included.
 const LINE: usize = 16;
@@ -113,23 +118,53 @@ impl Tally {
 /// One worker's figures.
 #[derive(Debug)]
 pub(crate) struct Board {
+    /// Odd while a copy is made.
+    sequence: AtomicU64,
     lines: Box<[Line]>,
 }
 
 impl Board {
     pub(crate) fn new() -> Self {
         let lines = (Tally::LEN + Counters::LEN).div_ceil(LINE);
-        Self { lines: (0..lines).map(|_| Line::default()).collect() }
+        let lines = (0..lines).map(|_| Line::default()).collect();
+        Self { sequence: AtomicU64::new(0), lines }
     }
 
     /// Copies the figures. The worker alone calls this.
     pub(crate) fn write(&self, tally: Tally, counters: &Counters) {
+        let sequence = self.sequence.load(Ordering::Relaxed);
+        self.sequence.store(sequence.wrapping_add(1), Ordering::Relaxed);
+        // No number is stored before the sequence is odd, and all are before it is even again.
+        fence(Ordering::Release);
         let values = tally.values().into_iter().chain(counters.as_slice().iter().copied());
         for (cell, value) in self.cells().zip(values) {
             cell.store(value, Ordering::Relaxed);
         }
+        self.sequence.store(sequence.wrapping_add(2), Ordering::Release);
     }
 
+    /// The figures of one copy.
+    pub(crate) fn read(&self) -> (Tally, Counters) {
+        for _ in 0..ATTEMPTS {
+            if let Some(figures) = self.read_at_once() {
+                return figures;
+            }
+            thread::yield_now();
+        }
+        self.figures()
+    }
+
+    /// The figures of one copy, unless the worker is copying just then.
+    fn read_at_once(&self) -> Option<(Tally, Counters)> {
+        let before = self.sequence.load(Ordering::Acquire);
+        let figures = self.figures();
+        // No number is loaded after the sequence is looked at again.
+        fence(Ordering::Acquire);
+        let after = self.sequence.load(Ordering::Relaxed);
+        (before.is_multiple_of(2) && after == before).then_some(figures)
+    }
+
+    /// The worker's own tally, of which a part may be older.
     pub(crate) fn tally(&self) -> Tally {
         let mut values = [0; Tally::LEN];
         for (value, cell) in values.iter_mut().zip(self.cells()) {
@@ -138,9 +173,9 @@ impl Board {
         Tally::from_values(values)
     }
 
-    pub(crate) fn counters(&self) -> Counters {
-        let cells = self.cells().skip(Tally::LEN);
-        Counters::from_values(cells.map(|cell| cell.load(Ordering::Relaxed)))
+    fn figures(&self) -> (Tally, Counters) {
+        let counters = self.cells().skip(Tally::LEN).map(|cell| cell.load(Ordering::Relaxed));
+        (self.tally(), Counters::from_values(counters))
     }
 
     fn cells(&self) -> impl Iterator<Item = &AtomicU64> {
@@ -208,9 +243,30 @@ mod tests {
         let tally = Tally::from_values(core::array::from_fn(|place| place as u64 + 1));
         let counters = Counters::from_values((0..).map(|number| number * 3));
         board.write(tally, &counters);
-        assert_eq!(board.tally(), tally);
+        assert_eq!(board.read(), (tally, counters));
         assert_eq!((tally.forwarded, tally.rounds), (1, 12));
-        assert_eq!(board.counters(), counters);
+    }
+
+    #[test]
+    fn the_numbers_of_one_copy_are_read_together() {
+        let board = Board::new();
+        thread::scope(|scope| {
+            let writer = scope.spawn(|| {
+                for number in 1..=20_000_u64 {
+                    let tally = Tally::from_values([number; Tally::LEN]);
+                    board.write(tally, &Counters::from_values(core::iter::repeat(number)));
+                    if number.is_multiple_of(16) {
+                        thread::yield_now();
+                    }
+                }
+            });
+            while !writer.is_finished() {
+                let Some((tally, counters)) = board.read_at_once() else { continue };
+                let number = tally.forwarded;
+                assert_eq!(tally, Tally::from_values([number; Tally::LEN]));
+                assert!(counters.as_slice().iter().all(|&other| other == number));
+            }
+        });
     }
 
     #[test]

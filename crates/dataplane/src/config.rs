@@ -1,7 +1,10 @@
 //! What the plane is started with. Names, cores and limits come checked from the configuration; what only the
 //! machine can tell is checked at the start.
 
+use core::time::Duration;
 use std::fmt;
+
+use nix::net::if_::if_nametoindex;
 
 /// What [`crate::Dataplane::start`] needs beside the first snapshot.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +19,10 @@ pub struct PlaneConfig {
     pub memory: u64,
     /// How workers wait for frames.
     pub polling: Polling,
+    /// For how long after the start TCP is picked up in the middle where a rule allows it; zero: never.
+    pub pickup_after_start: Duration,
+    /// Log events that may wait to be fetched, of all workers.
+    pub events: usize,
     /// Further arguments for DPDK's EAL.
     pub eal_args: Vec<String>,
     /// In the order of the snapshot's topology: a [`engine::PortIndex`] is a position in it.
@@ -95,6 +102,12 @@ impl Device {
     #[must_use]
     pub fn makes_interface(&self) -> bool {
         matches!(self, Self::Virtual { driver, args: _ } if driver.starts_with("net_tap"))
+    }
+
+    /// Whether that interface has been moved to another namespace: DPDK asks for its link by its name, and would
+    /// say that it is down.
+    pub(crate) fn is_elsewhere(&self) -> bool {
+        self.makes_interface() && self.interface().is_some_and(|name| if_nametoindex(name).is_err())
     }
 }
 

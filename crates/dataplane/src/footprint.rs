@@ -49,6 +49,8 @@ pub(crate) struct Demand<'a> {
     pub(crate) pools: u16,
     /// Whether memory comes from hugepages.
     pub(crate) hugepages: bool,
+    /// Log events that may wait.
+    pub(crate) events: usize,
 }
 
 impl Demand<'_> {
@@ -108,7 +110,8 @@ impl Demand<'_> {
             mbufs: self.mbufs() * mbuf * u64::from(self.pools),
             rings: rings * u64::from(self.ring_capacity()) * 16,
             drivers: DRIVER_BASE + queues * DRIVER_QUEUE,
-            outside: workers * per_shard as u64 + Mailbox::events_memory(self.workers) as u64,
+            outside: workers * per_shard as u64
+                + Mailbox::events_memory(self.workers, self.events) as u64,
         }
     }
 
@@ -238,7 +241,7 @@ mod tests {
 
     fn demand(workers: u16, ports: &[QueuePlan]) -> Demand<'_> {
         let sessions = 1_000_000;
-        Demand { workers, sessions, ports, mtu: 1500, pools: 1, hugepages: true }
+        Demand { workers, sessions, ports, mtu: 1500, pools: 1, hugepages: true, events: 65_536 }
     }
 
     #[test]

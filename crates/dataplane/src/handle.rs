@@ -64,6 +64,7 @@ impl Handle {
     }
 
     pub(crate) fn status(&self, now: Time) -> WorkerStatus {
+        let (tally, counters) = self.mailbox.board.read();
         let Tally {
             forwarded,
             tx_full,
@@ -77,8 +78,7 @@ impl Handle {
             generation,
             in_rings,
             rounds: _,
-        } = self.tally();
-        let counters = self.mailbox.board.counters();
+        } = tally;
         let passed = Counter::HandedOver(Cause::TxQueue).index();
         let values = counters.as_slice().iter().enumerate();
         let counters = Counters::from_values(

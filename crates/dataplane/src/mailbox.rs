@@ -13,8 +13,6 @@ use crate::command::Job;
 const JOBS: usize = 64;
 /// Versions of the policy that may wait to be freed. A worker takes no new one while there are so many.
 const RETIRED: usize = 16;
-/// Log events that may wait, of all workers.
-const EVENTS: usize = 65_536;
 
 /// A version of the policy on its way to a worker.
 #[derive(Debug)]
@@ -47,23 +45,25 @@ pub(crate) struct Mailbox {
 }
 
 impl Mailbox {
-    /// For one of so many workers.
-    pub(crate) fn new(workers: u16) -> Self {
+    /// For one of so many workers, which together may have so many log events waiting.
+    pub(crate) fn new(workers: u16, events: usize) -> Self {
         Self {
             delivery: ArrayQueue::new(1),
             jobs: ArrayQueue::new(JOBS),
             retired: ArrayQueue::new(RETIRED),
-            events: ArrayQueue::new(events_of_one(workers)),
+            events: ArrayQueue::new(events_of_one(workers, events)),
             board: Board::new(),
         }
     }
 
     /// What the queue of events takes, in octets, over all workers.
-    pub(crate) fn events_memory(workers: u16) -> usize {
-        events_of_one(workers) * usize::from(workers) * (size_of::<Event>() + size_of::<usize>())
+    pub(crate) fn events_memory(workers: u16, events: usize) -> usize {
+        events_of_one(workers, events)
+            * usize::from(workers)
+            * (size_of::<Event>() + size_of::<usize>())
     }
 }
 
-fn events_of_one(workers: u16) -> usize {
-    EVENTS.div_ceil(usize::from(workers.max(1)))
+fn events_of_one(workers: u16, events: usize) -> usize {
+    events.div_ceil(usize::from(workers.max(1))).max(1)
 }

@@ -280,7 +280,7 @@ impl LivePort {
             device: config.device.to_string(),
             driver: info.driver.clone(),
             mac: self.port.mac_address().unwrap_or_default(),
-            link: self.port.link().ok(),
+            link: if config.device.is_elsewhere() { None } else { self.port.link().ok() },
             mtu: granted.mtu,
             rx_queues: plan.rx,
             tx_queues: plan.tx,

@@ -8,7 +8,7 @@ use dpdk::{BURST, Eal, EalConfig, LogLevel, Mempool, socket_of_core};
 use engine::{PortIndex, ShardConfig, Snapshot, WorkerId};
 
 use crate::board::HitBoard;
-use crate::clock::Clock;
+use crate::clock::{Clock, Instants};
 use crate::config::{Device, PlaneConfig};
 use crate::crew::{Crew, Equipment, Recruit, mesh};
 use crate::error::StartError;
@@ -41,6 +41,7 @@ impl Dataplane {
             .ok()
             .filter(|&workers| workers > 0 && usize::from(workers) <= MOST_WORKERS)
             .ok_or(StartError::Workers(config.worker_cores.len()))?;
+        let before = Instants::now();
         let eal = Eal::start(&eal_config(config))?;
         let found = find_ports(&eal, config, workers)?;
         let sockets = sockets(config);
@@ -52,6 +53,7 @@ impl Dataplane {
             mtu: config.ports.iter().map(|port| port.mtu).max().unwrap_or(0),
             pools: u16::try_from(distinct(&sockets).len()).unwrap_or(u16::MAX),
             hugepages: config.hugepages,
+            events: config.events,
         };
         let footprint = demand.footprint();
         if footprint.from_dpdk() > config.memory {
@@ -69,13 +71,13 @@ impl Dataplane {
         let ready = configure_ports(&eal, found, &pools_by_worker)?;
         let own_macs: Vec<_> = ready.iter().map(ReadyPort::own_mac).collect();
 
-        let clock = Clock::start();
+        let clock = Clock::start(before);
         let mut handles = Vec::new();
         let mut recruits = Vec::new();
         let rings = mesh(&eal, &sockets, demand.ring_capacity())?;
         let members = config.worker_cores.iter().zip(&sockets).zip(rings).zip(pools_by_worker);
         for (id, (((core, socket), (to_others, from_others)), pool)) in (0..).zip(members) {
-            let mailbox = Arc::new(Mailbox::new(workers));
+            let mailbox = Arc::new(Mailbox::new(workers, config.events));
             let hits = Arc::new(HitBoard::new(snapshot.rule_count));
             let worker = WorkerId(id);
             handles.push(Handle::new(worker, *core, Arc::clone(&mailbox), Arc::clone(&hits)));
@@ -89,7 +91,7 @@ impl Dataplane {
                     own_macs: own_macs.clone(),
                     fragments: demand.fragments(),
                     tombstones: demand.tombstones(),
-                    pickup_until: engine::Time::ZERO,
+                    pickup_until: engine::Time::ZERO + config.pickup_after_start,
                 },
                 snapshot: Arc::clone(snapshot),
                 memory: SocketMemory { eal: eal.clone(), socket: *socket },

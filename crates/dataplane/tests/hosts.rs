@@ -54,7 +54,8 @@ fn converse(plane: &Dataplane, inside: &RawSocket, outside: &RawSocket) {
     wait_for("every frame to be found", || {
         let workers = plane.workers();
         let (received, found) = balance(&workers);
-        received == found && sum(&workers, Counter::Received) > u64::from(2 * CLIENTS)
+        let on_their_way: u64 = workers.iter().map(|worker| worker.in_rings).sum();
+        received == found && received > u64::from(2 * CLIENTS) && on_their_way == 0
     });
     let workers = plane.workers();
     assert_eq!(sum(&workers, Counter::Dropped(Cut::NoRule.into())), 1, "{workers:?}");

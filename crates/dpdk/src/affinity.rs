@@ -1,8 +1,9 @@
 //! Which CPU a thread runs on, and which socket a CPU belongs to: the one place that pins.
 
-use core::mem::size_of;
 use std::path::Path;
 use std::{fs, io};
+
+use core_affinity::CoreId;
 
 /// A thread could not be pinned.
 #[derive(Debug, thiserror::Error)]
@@ -34,13 +35,7 @@ pub fn pin_current_thread(core: u32) -> Result<(), PinError> {
     if core > greatest {
         return Err(PinError::NoSuchCore { core, greatest });
     }
-    let mut bits = [0_u64; size_of::<libc::cpu_set_t>() / 8];
-    bits[core as usize / 64] = 1 << (core % 64);
-    let set = bits.as_ptr().cast::<libc::cpu_set_t>();
-    // SAFETY: pid 0 is the calling thread; `set` points to size_of::<cpu_set_t>() initialised octets, aligned
-    // as u64, which is the element type of a CPU set.
-    let status = unsafe { libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), set) };
-    if status == 0 {
+    if core_affinity::set_for_current(CoreId { id: core as usize }) {
         Ok(())
     } else {
         Err(PinError::Refused { core, source: io::Error::last_os_error() })

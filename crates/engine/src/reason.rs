@@ -167,6 +167,8 @@ wire::named! {
         TcpFin = "tcp_fin",
         /// One side reset the TCP connection.
         TcpReset = "tcp_reset",
+        /// The SCTP association was shut down or aborted.
+        SctpClosed = "sctp_closed",
         /// Every query had its answer.
         Answered = "answered",
         /// A new session of the same tuple took its place.

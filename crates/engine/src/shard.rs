@@ -314,7 +314,13 @@ impl<F: Frame, M: Memory> Core<F, M> {
     }
 
     #[inline]
-    fn judge<O: Outbox<F>>(&mut self, turn: &mut Turn<'_, O>, frame: F, stage: &Screened, hops: u8) {
+    fn judge<O: Outbox<F>>(
+        &mut self,
+        turn: &mut Turn<'_, O>,
+        frame: F,
+        stage: &Screened,
+        hops: u8,
+    ) {
         let port = frame.port();
         let fate = match stage {
             Screened::Dropped(reason) => Fate::drop(*reason),

@@ -95,6 +95,8 @@ pub(crate) fn plane_of(workers: &[u32], lan: &str, wan: &str) -> PlaneConfig {
         hugepages: false,
         memory: 192 << 20,
         polling: Polling::Adaptive,
+        pickup_after_start: Duration::ZERO,
+        events: 65_536,
         eal_args: Vec::new(),
         ports: vec![port("lan0", lan), port("wan0", wan)],
     }
@@ -156,6 +158,10 @@ pub(crate) fn balance(workers: &[WorkerStatus]) -> (u64, u64) {
 /// Waits until that many frames were received and every one of them is found.
 pub(crate) fn wait_until_settled(plane: &Dataplane, frames: usize) -> Vec<WorkerStatus> {
     let frames = u64::try_from(frames).unwrap();
-    wait_for("every frame to be judged", || balance(&plane.workers()) == (frames, frames));
+    wait_for("every frame to be judged", || {
+        let workers = plane.workers();
+        let on_their_way: u64 = workers.iter().map(|worker| worker.in_rings).sum();
+        on_their_way == 0 && balance(&workers) == (frames, frames)
+    });
     plane.workers()
 }

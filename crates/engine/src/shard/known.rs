@@ -58,7 +58,8 @@ impl<F: Frame, M: Memory> Core<F, M> {
             self.counters.move_session(Some(&before), Some(&after));
         }
         if ended {
-            self.end(turn, slot, end_reason(&after));
+            // Only SCTP ends with a packet; all else lingers for stragglers.
+            self.end(turn, slot, EndReason::SctpClosed);
         } else if before.timeout_class() != after.timeout_class() {
             self.sessions.rearm(slot, turn.now, &turn.snapshot.lifetimes);
         }

@@ -161,7 +161,10 @@ impl<F: Frame, M: Memory> Core<F, M> {
         let tombstone = self.tombstones.lookup(lookup.hash)?;
         Some(match tombstone.why {
             EndReason::Timeout | EndReason::Answered => Cut::SessionExpired,
-            EndReason::TcpFin | EndReason::TcpReset | EndReason::Reopened => Cut::SessionClosed,
+            EndReason::TcpFin
+            | EndReason::TcpReset
+            | EndReason::SctpClosed
+            | EndReason::Reopened => Cut::SessionClosed,
             EndReason::PolicyChanged => Cut::PolicyChanged,
             EndReason::Cleared => Cut::SessionCleared,
         })

@@ -245,7 +245,8 @@ fn every_capture_has_its_outcome() {
 #[test]
 #[ignore = "a tool for whoever wonders about a capture"]
 fn one_capture() {
-    let wanted = std::env::var("CAPTURE").expect("CAPTURE names one or several, by a part of their name");
+    let wanted =
+        std::env::var("CAPTURE").expect("CAPTURE names one or several, by a part of their name");
     for capture in captures().unwrap_or_default() {
         if !capture.name.contains(&wanted) {
             continue;
@@ -261,7 +262,10 @@ fn one_capture() {
             let headers = parsed.map_or_else(
                 |fault| fault.name().to_owned(),
                 |found| {
-                    format!("{} > {} {:?} {:?}", found.source, found.destination, found.fragment, found.transport)
+                    format!(
+                        "{} > {} {:?} {:?}",
+                        found.source, found.destination, found.fragment, found.transport
+                    )
                 },
             );
             println!("{:4} {:10.4} {side} {outcome:45} {headers}", number + 1, time.as_secs_f64());

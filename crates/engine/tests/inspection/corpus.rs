@@ -11,7 +11,8 @@ use crate::traffic::{arrivals, deeds};
 
 fn files(folder: &str) -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz").join(folder);
-    let entries = fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    let entries =
+        fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
     let mut files: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
     files.retain(|path| path.is_file() && path.file_name().is_some_and(|name| name != "README.md"));
     files.sort();
@@ -61,6 +62,7 @@ fn write_seeds() {
     let mut runner = TestRunner::deterministic();
     for number in 0..60 {
         let deeds = deeds(24).new_tree(&mut runner).unwrap().current();
-        fs::write(folder.join(format!("seed-{number:02}")), write_arrivals(&arrivals(&deeds))).unwrap();
+        fs::write(folder.join(format!("seed-{number:02}")), write_arrivals(&arrivals(&deeds)))
+            .unwrap();
     }
 }

@@ -5,7 +5,7 @@ use testkit::packet::{Frame, ICMP, Icmp, IcmpError, Transport, fragment_v4};
 
 use crate::harness::Plan;
 use crate::transcript::{
-    CLIENT, CLIENT6, CLIENT_IP, SERVER, SERVER6, SERVER_IP, Step, change, down, inside, outside,
+    CLIENT, CLIENT_IP, CLIENT6, SERVER, SERVER_IP, SERVER6, Step, change, down, inside, outside,
     play, segment, swapped, up,
 };
 
@@ -26,21 +26,61 @@ fn an_error_about_a_living_udp_session_passes() {
         play(
             &Plan::new(),
             &[
-                outside(0.0, &from_router(IcmpError::PortUnreachable, &query), "drop icmp_error_unrelated"),
+                outside(
+                    0.0,
+                    &from_router(IcmpError::PortUnreachable, &query),
+                    "drop icmp_error_unrelated",
+                ),
                 inside(0.1, &query, "forward original first s0 new"),
-                outside(0.2, &from_router(IcmpError::PortUnreachable, &query), "forward reply first s0"),
-                outside(0.3, &from_router(IcmpError::TimeExceeded, &query), "forward reply first s0"),
-                outside(0.4, &from_router(IcmpError::TooBig(1280), &query), "forward reply first s0"),
-                outside(0.5, &from_router(IcmpError::ParameterProblem(6), &query), "forward reply first s0"),
+                outside(
+                    0.2,
+                    &from_router(IcmpError::PortUnreachable, &query),
+                    "forward reply first s0",
+                ),
+                outside(
+                    0.3,
+                    &from_router(IcmpError::TimeExceeded, &query),
+                    "forward reply first s0",
+                ),
+                outside(
+                    0.4,
+                    &from_router(IcmpError::TooBig(1280), &query),
+                    "forward reply first s0",
+                ),
+                outside(
+                    0.5,
+                    &from_router(IcmpError::ParameterProblem(6), &query),
+                    "forward reply first s0",
+                ),
                 outside(0.6, &answer, "forward reply stream s0"),
                 // The client's complaint about the answer.
-                inside(0.7, &from_router(IcmpError::PortUnreachable, &answer), "forward original stream s0"),
+                inside(
+                    0.7,
+                    &from_router(IcmpError::PortUnreachable, &answer),
+                    "forward original stream s0",
+                ),
                 // Errors come against the direction of what they quote, by the side that it went to.
-                outside(0.8, &from_router(IcmpError::PortUnreachable, &answer), "drop wrong_side original stream s0"),
-                inside(0.9, &from_router(IcmpError::PortUnreachable, &query), "drop wrong_side reply stream s0"),
+                outside(
+                    0.8,
+                    &from_router(IcmpError::PortUnreachable, &answer),
+                    "drop wrong_side original stream s0",
+                ),
+                inside(
+                    0.9,
+                    &from_router(IcmpError::PortUnreachable, &query),
+                    "drop wrong_side reply stream s0",
+                ),
                 // Errors keep nothing alive.
-                outside(120.5, &from_router(IcmpError::PortUnreachable, &query), "forward reply stream s0"),
-                outside(120.6, &from_router(IcmpError::PortUnreachable, &query), "drop icmp_error_unrelated"),
+                outside(
+                    120.5,
+                    &from_router(IcmpError::PortUnreachable, &query),
+                    "forward reply stream s0",
+                ),
+                outside(
+                    120.6,
+                    &from_router(IcmpError::PortUnreachable, &query),
+                    "drop icmp_error_unrelated",
+                ),
             ],
         );
     }
@@ -69,13 +109,25 @@ fn an_error_about_tcp_quotes_what_is_in_flight() {
         &Plan::new(),
         &[
             inside(0.0, &up(SYN, 1000, 0, 0), "forward original syn_sent s0 new"),
-            outside(0.1, &error(IcmpError::HostUnreachable, &up(SYN, 1000, 0, 0)), "forward reply syn_sent s0"),
-            outside(0.1, &error(IcmpError::HostUnreachable, &up(SYN, 77, 0, 0)), "drop icmp_quote_seq reply syn_sent s0"),
+            outside(
+                0.1,
+                &error(IcmpError::HostUnreachable, &up(SYN, 1000, 0, 0)),
+                "forward reply syn_sent s0",
+            ),
+            outside(
+                0.1,
+                &error(IcmpError::HostUnreachable, &up(SYN, 77, 0, 0)),
+                "drop icmp_quote_seq reply syn_sent s0",
+            ),
             outside(0.2, &down(SYN_ACK, 5000, 1001, 0), "forward reply syn_received s0"),
             inside(0.3, &up(ACK, 1001, 5001, 0), "forward original established s0"),
             inside(0.4, &data, "forward original established s0"),
             outside(0.5, &error(IcmpError::TooBig(1400), &data), "forward reply established s0"),
-            outside(0.6, &error(IcmpError::TooBig(1400), &stray), "drop icmp_quote_seq reply established s0"),
+            outside(
+                0.6,
+                &error(IcmpError::TooBig(1400), &stray),
+                "drop icmp_quote_seq reply established s0",
+            ),
             outside(0.7, &short, "drop quoted_truncated"),
             Step::Sessions(1.0, 1),
         ],
@@ -93,7 +145,11 @@ fn errors_about_pings() {
             inside(0.0, &ping, "forward original query s0 new"),
             outside(0.1, &error(IcmpError::TimeExceeded, &ping), "forward reply query s0"),
             outside(0.2, &error(IcmpError::TimeExceeded, &other), "drop icmp_error_unrelated"),
-            outside(0.3, &error(IcmpError::TimeExceeded, &forged), "drop wrong_side original query s0"),
+            outside(
+                0.3,
+                &error(IcmpError::TimeExceeded, &forged),
+                "drop wrong_side original query s0",
+            ),
         ],
     );
 }
@@ -102,7 +158,8 @@ fn errors_about_pings() {
 fn what_an_error_must_not_quote() {
     let query = Frame::udp(CLIENT, SERVER, vec![0; 100]);
     let later = &fragment_v4(&query, &[48])[1];
-    let nested = error(IcmpError::TimeExceeded, &error(IcmpError::TimeExceeded, &swapped(query.clone())));
+    let nested =
+        error(IcmpError::TimeExceeded, &error(IcmpError::TimeExceeded, &swapped(query.clone())));
     let empty = swapped(Frame::ip(
         ROUTER,
         CLIENT_IP,

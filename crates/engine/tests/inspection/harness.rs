@@ -262,7 +262,10 @@ impl Rig {
             }
         }
         for (listed, counted) in listed.iter().zip(counters.as_slice()) {
-            assert!(*listed == 0 || listed <= counted, "{listed} sessions listed, {counted} counted");
+            assert!(
+                *listed == 0 || listed <= counted,
+                "{listed} sessions listed, {counted} counted"
+            );
         }
     }
 

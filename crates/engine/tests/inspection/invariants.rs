@@ -108,9 +108,20 @@ fn the_traffic_is_worth_its_name() {
     }
     reached(Counter::Made);
     for reason in [
-        "no_rule", "rule_reject", "session_expired", "session_closed", "wrong_side", "tcp_not_syn",
-        "tcp_seq_above_window", "icmp_error_unrelated", "fragment_overlap", "fragment_timeout",
-        "fragment_duplicate", "ethertype", "truncated", "icmp_quote_seq",
+        "no_rule",
+        "rule_reject",
+        "session_expired",
+        "session_closed",
+        "wrong_side",
+        "tcp_not_syn",
+        "tcp_seq_above_window",
+        "icmp_error_unrelated",
+        "fragment_overlap",
+        "fragment_timeout",
+        "fragment_duplicate",
+        "ethertype",
+        "truncated",
+        "icmp_quote_seq",
     ] {
         let reason = engine::DropReason::all().find(|known| known.name() == reason).unwrap();
         let counted = sum.get(Counter::Dropped(reason)) + sum.get(Counter::Rejected(reason));

@@ -5,7 +5,7 @@ use policy::{Action, Rule};
 use testkit::packet::Frame;
 use testkit::packet::flags::{ACK, SYN, SYN_ACK};
 
-use crate::harness::{Plan, Rig, INSIDE};
+use crate::harness::{INSIDE, Plan, Rig};
 use crate::transcript::{SERVER, Step, down, inside, outside, play, segment, swapped, up};
 
 fn limited(max: u32, per_source: u32) -> Plan {
@@ -46,7 +46,11 @@ fn a_full_table_refuses_and_recovers() {
             inside(0.0, &from("10.0.0.1:1"), "forward original first s0 new"),
             inside(1.0, &from("10.0.0.2:1"), "forward original first s1 new"),
             inside(2.0, &from("10.0.0.3:1"), "drop table_full"),
-            outside(2.1, &swapped(Frame::udp("192.0.2.53:53", "10.0.0.1:1", "y")), "forward reply stream s0"),
+            outside(
+                2.1,
+                &swapped(Frame::udp("192.0.2.53:53", "10.0.0.1:1", "y")),
+                "forward reply stream s0",
+            ),
             inside(31.6, &from("10.0.0.3:1"), "forward original first s2 new"),
         ],
     );
@@ -62,7 +66,11 @@ fn reopening_needs_no_room() {
             inside(0.0, &up(SYN, 1000, 0, 0), "forward original syn_sent s0 new"),
             outside(0.1, &down(SYN_ACK, 5000, 1001, 0), "forward reply syn_received s0"),
             inside(0.2, &up(ACK, 1001, 5001, 0), "forward original established s0"),
-            outside(0.3, &down(testkit::packet::flags::RST_ACK, 5001, 1001, 0), "forward reply closed s0"),
+            outside(
+                0.3,
+                &down(testkit::packet::flags::RST_ACK, 5001, 1001, 0),
+                "forward reply closed s0",
+            ),
             inside(0.4, &up(SYN, 90_000, 0, 0), "forward original syn_sent s1 new"),
         ],
     );
@@ -79,7 +87,11 @@ fn a_refused_successor_changes_nothing() {
         &plan,
         &[
             inside(0.0, &up(SYN, 1000, 0, 0), "forward original syn_sent s0 new"),
-            outside(0.1, &down(testkit::packet::flags::RST_ACK, 0, 1001, 0), "forward reply closed s0"),
+            outside(
+                0.1,
+                &down(testkit::packet::flags::RST_ACK, 0, 1001, 0),
+                "forward reply closed s0",
+            ),
             // The server has its one session elsewhere.
             outside(0.2, &busy, "forward original syn_sent s1 new"),
             outside(0.3, &down(SYN, 7000, 0, 0), "drop source_limit"),

@@ -3,6 +3,13 @@
 //! - [`harness`]: a box of two ports and the ledger that every frame must balance in; the fuzz target uses it too;
 //! - [`transcript`]: conversations as tables of time, side, frame and what is to become of it;
 //! - the other modules: one each for what the box has to get right.
+#![expect(
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    clippy::wildcard_enum_match_arm,
+    reason = "helpers of tests fail by panicking, as tests do, and say what they leave out"
+)]
 
 mod captures;
 mod corpus;

@@ -59,7 +59,10 @@ fn what_another_rule_allows_is_that_rules_from_then_on() {
         outside(2.1, &down(PSH_ACK, 5002, 1001, 1), "forward reply established s0"),
     ]);
     let played = play(&Plan::new(), &steps);
-    assert_eq!((played.rule(2), played.rule(3), played.rule(4)), ("inside-out", "newer", "inside-out"));
+    assert_eq!(
+        (played.rule(2), played.rule(3), played.rule(4)),
+        ("inside-out", "newer", "inside-out")
+    );
     assert_eq!(played.plan.rule_hits(&played.rig.cluster, "inside-out"), 1, "hits survive");
     assert_eq!(played.plan.rule_hits(&played.rig.cluster, "newer"), 0, "and are of first packets");
 }
@@ -162,8 +165,10 @@ fn the_next_packet_is_judged_by_the_new_policy() {
     let Ok(mut shard) = Shard::new(config, plan.snapshot(), &mut Heap);
     let mut tray = Tray::default();
     let mut give = |shard: &mut Shard<Bare, Heap>, frames: &[(PortIndex, Packet)]| {
-        let mut burst: Burst<Bare> =
-            frames.iter().map(|(port, frame)| Bare(*port, frame.bytes())).collect::<ArrayVec<_, 32>>();
+        let mut burst: Burst<Bare> = frames
+            .iter()
+            .map(|(port, frame)| Bare(*port, frame.bytes()))
+            .collect::<ArrayVec<_, 32>>();
         shard.process(Time::from_secs(1), &mut burst, &mut tray);
         assert!(burst.is_empty());
         std::mem::take(&mut tray.0)

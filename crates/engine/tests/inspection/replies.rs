@@ -53,7 +53,10 @@ fn udp_is_answered_by_prohibited() {
     assert_eq!(seen.above, Above::Icmp { kind: 3, code: 13, rest: [0; 4] });
     assert_eq!(internet_checksum(&[&octets[18..38]]), 0, "IPv4 header");
     let quoted = seen.quoted().expect("a quoted datagram");
-    assert_eq!((quoted.source, quoted.source_port), (CLIENT.parse::<std::net::SocketAddr>().unwrap().ip(), 40_000));
+    assert_eq!(
+        (quoted.source, quoted.source_port),
+        (CLIENT.parse::<std::net::SocketAddr>().unwrap().ip(), 40_000)
+    );
     assert_eq!(quoted.payload, b"question");
 
     let query = Frame::udp(CLIENT6, SERVER6, vec![1; 1400]);
@@ -77,7 +80,11 @@ fn who_gets_no_answer() {
             inside(0.0, &broadcast, "reject rule_reject"),
             inside(0.0, &group, "reject rule_reject"),
             inside(0.0, &group_mac, "reject rule_reject"),
-            inside(0.0, &segment(CLIENT, SERVER, testkit::packet::flags::RST, 1, 0, 0), "drop tcp_rst_without_session"),
+            inside(
+                0.0,
+                &segment(CLIENT, SERVER, testkit::packet::flags::RST, 1, 0, 0),
+                "drop tcp_rst_without_session",
+            ),
             // No SYN, no session, no answer: the policy is not asked.
             outside(0.0, &swapped(segment(SERVER, CLIENT, ACK, 1, 1, 0)), "drop tcp_not_syn"),
         ],
@@ -91,9 +98,8 @@ fn a_datagram_in_fragments_is_answered_once() {
     let v4 = fragment_v4(&Frame::udp(CLIENT, SERVER, vec![1; 3000]), &[1480, 2960]);
     let v6 = fragment_v6(&Frame::udp(CLIENT6, SERVER6, vec![1; 3000]), 5, &[1400, 2800]);
     for pieces in [v4, v6] {
-        let steps: Vec<Step> = [2, 0, 1]
-            .map(|index: usize| inside(0.0, &pieces[index], "reject rule_reject"))
-            .into();
+        let steps: Vec<Step> =
+            [2, 0, 1].map(|index: usize| inside(0.0, &pieces[index], "reject rule_reject")).into();
         let played = play(&rejecting(), &steps);
         let (out, _, seen) = made(&played);
         assert_eq!(out, INSIDE);

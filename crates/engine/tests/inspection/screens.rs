@@ -70,7 +70,10 @@ fn wrong_side() {
 /// A box with two wires: ports 0 and 1, ports 2 and 3.
 fn two_wires(domains: [u16; 2]) -> Plan {
     let mut plan = Plan::new();
-    let second = |index: usize| policy::EthPort { name: format!("second{index}"), ..plan.ports[index].clone() };
+    let second = |index: usize| policy::EthPort {
+        name: format!("second{index}"),
+        ..plan.ports[index].clone()
+    };
     let more = [second(0), second(1)];
     plan.ports.extend(more);
     plan.wires = vec![wire(0, 1, domains[0]), wire(2, 3, domains[1])];
@@ -123,7 +126,11 @@ fn sources_must_be_in_the_networks_of_their_port() {
             inside(0.3, &ping("2001:db8:1::1", SERVER6_IP, 1, 1), "forward original query s1 new"),
             inside(0.4, &ping("fe80::1", SERVER6_IP, 1, 1), "forward original query s2 new"),
             // The other port has no networks.
-            outside(0.5, &swapped(ping("172.16.0.1", CLIENT_IP, 1, 1)), "forward original query s3 new"),
+            outside(
+                0.5,
+                &swapped(ping("172.16.0.1", CLIENT_IP, 1, 1)),
+                "forward original query s3 new",
+            ),
         ],
     );
 }
@@ -189,10 +196,7 @@ fn discovery_in_fragments_is_refused() {
     let pieces = testkit::packet::fragment_v6(&whole, 7, &[24]);
     play(
         &Plan::new(),
-        &[
-            inside(0.0, &pieces[0], "drop icmp_type"),
-            inside(0.1, &pieces[1], "drop icmp_type"),
-        ],
+        &[inside(0.0, &pieces[0], "drop icmp_type"), inside(0.1, &pieces[1], "drop icmp_type")],
     );
 }
 
@@ -227,7 +231,8 @@ fn what_a_frame_must_not_be() {
     let full = Frame::udp(CLIENT, SERVER, vec![0; 1472]);
     let route = full.clone().map_ipv4(|ip| Ipv4 { options: vec![131, 7, 4, 1, 2, 3, 4], ..ip });
     let route = route.map_transport(|_| Transport::Raw(17, vec![0, 9, 0, 9, 0, 8, 0, 0]));
-    let cut = Frame::udp(CLIENT, SERVER, "truncated").map_ipv4(|ip| Ipv4 { total_length: Some(99), ..ip });
+    let cut = Frame::udp(CLIENT, SERVER, "truncated")
+        .map_ipv4(|ip| Ipv4 { total_length: Some(99), ..ip });
     let redirect = Frame::ip(
         CLIENT_IP,
         SERVER_IP,

@@ -1,6 +1,6 @@
 //! TCP conversations through the whole path.
 
-use engine::{EventKind, EndReason, Direction};
+use engine::{Direction, EndReason, EventKind};
 use policy::{Action, LogWhen, Rule, TcpMode, ZoneSet};
 use testkit::packet::flags::{ACK, FIN_ACK, PSH_ACK, RST, SYN, SYN_ACK};
 
@@ -101,8 +101,16 @@ fn forged_answers_get_nowhere() {
 fn nothing_outside_the_window_passes() {
     let mut steps = handshake();
     steps.extend([
-        outside(1.0, &down(PSH_ACK, 500_000, 1001, 10), "drop tcp_seq_above_window reply established s0"),
-        outside(1.1, &down(PSH_ACK, 5001, 900_000, 10), "drop tcp_ack_above_sent reply established s0"),
+        outside(
+            1.0,
+            &down(PSH_ACK, 500_000, 1001, 10),
+            "drop tcp_seq_above_window reply established s0",
+        ),
+        outside(
+            1.1,
+            &down(PSH_ACK, 5001, 900_000, 10),
+            "drop tcp_ack_above_sent reply established s0",
+        ),
         outside(1.2, &down(RST, 3_000_000_000, 0, 0), "drop tcp_rst_invalid reply established s0"),
         outside(1.3, &down(SYN, 7000, 0, 0), "drop tcp_syn_from_responder reply established s0"),
         outside(1.4, &down(PSH_ACK, 5001, 1001, 10), "forward reply established s0"),
@@ -183,8 +191,16 @@ fn half_of_an_asymmetric_path_is_not_enough() {
         &[
             inside(0.0, &up(SYN, 1000, 0, 0), "forward original syn_sent s0 new"),
             inside(0.1, &up(ACK, 1001, 5001, 0), "drop tcp_syn_ack_missing original syn_sent s0"),
-            inside(0.2, &up(PSH_ACK, 1001, 5001, 9), "drop tcp_syn_ack_missing original syn_sent s0"),
-            outside(0.3, &down(PSH_ACK, 5001, 1001, 9), "drop tcp_before_syn_ack reply syn_sent s0"),
+            inside(
+                0.2,
+                &up(PSH_ACK, 1001, 5001, 9),
+                "drop tcp_syn_ack_missing original syn_sent s0",
+            ),
+            outside(
+                0.3,
+                &down(PSH_ACK, 5001, 1001, 9),
+                "drop tcp_before_syn_ack reply syn_sent s0",
+            ),
         ],
     );
 }

@@ -168,8 +168,17 @@ impl Pair {
             }
             What::Fragments => self.fragments(by, pick),
             What::Association => {
-                let chunk = |kind| Chunk { kind, flags: 0, value: vec![0, 0, 0, 9, 0, 0, 1, 0, 0, 1, 0, 1, 0, 0, 0, 1] };
-                let kinds = [chunk_type::INIT, chunk_type::INIT_ACK, chunk_type::COOKIE_ECHO, chunk_type::DATA];
+                let chunk = |kind| Chunk {
+                    kind,
+                    flags: 0,
+                    value: vec![0, 0, 0, 9, 0, 0, 1, 0, 0, 1, 0, 1, 0, 0, 0, 1],
+                };
+                let kinds = [
+                    chunk_type::INIT,
+                    chunk_type::INIT_ACK,
+                    chunk_type::COOKIE_ECHO,
+                    chunk_type::DATA,
+                ];
                 let kind = kinds[pick % 4];
                 let tag = if kind == chunk_type::INIT { 0 } else { 9 };
                 let sctp = Sctp { verification_tag: tag, chunks: vec![chunk(kind)], ..SCTP };
@@ -182,7 +191,11 @@ impl Pair {
                     1 => Frame::ip(from, to, Transport::Raw(47, vec![0; 8])),
                     2 => Frame::ip(from, to, Transport::Raw(50, vec![1; 16])),
                     3 => Frame::raw(0x8863, vec![1; 46]),
-                    4 => Frame::ip("fe80::1", "ff02::1", Transport::Icmpv6(Icmpv6 { kind: 135, payload: vec![0; 16], ..ICMPV6 })),
+                    4 => Frame::ip(
+                        "fe80::1",
+                        "ff02::1",
+                        Transport::Icmpv6(Icmpv6 { kind: 135, payload: vec![0; 16], ..ICMPV6 }),
+                    ),
                     _ => Frame::udp(source, destination, "tagged").tag(u16::from(deed.variant % 3)),
                 };
                 vec![(by, frame)]
@@ -204,7 +217,8 @@ impl Pair {
         };
         let cut = |boundaries: &[usize]| match &whole.network {
             testkit::packet::Network::Ipv4(_) => {
-                let whole = whole.clone().map_ipv4(|ip| testkit::packet::Ipv4 { identification: id, ..ip });
+                let whole =
+                    whole.clone().map_ipv4(|ip| testkit::packet::Ipv4 { identification: id, ..ip });
                 fragment_v4(&whole, boundaries)
             }
             _ => fragment_v6(&whole, id.into(), boundaries),

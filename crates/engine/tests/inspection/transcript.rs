@@ -3,11 +3,10 @@
 //! Every transcript is played with 1, 2, 3, 4 and 8 workers and must come out the same. On a failure the whole
 //! transcript is printed beside what happened.
 
-use std::fmt::Write as _;
 use std::time::Duration;
 
 use engine::{Event, Fate, PortIndex, Time};
-use testkit::packet::{Frame, Tcp, TCP};
+use testkit::packet::{Frame, TCP, Tcp};
 
 use crate::harness::{INSIDE, OUTSIDE, Plan, Rig};
 
@@ -91,13 +90,13 @@ pub(crate) fn outcome(fate: &Fate) -> String {
     let judgement = &fate.judgement;
     let mut text = judgement.verdict.name().to_owned();
     if let Some(reason) = judgement.verdict.reason() {
-        let _ = write!(text, " {reason}");
+        text += &format!(" {reason}");
     }
     if let (Some(direction), Some(state)) = (judgement.direction, judgement.state) {
-        let _ = write!(text, " {} {state}", direction.name());
+        text += &format!(" {} {state}", direction.name());
     }
     if let Some(session) = fate.session {
-        let _ = write!(text, " s{session}");
+        text += &format!(" s{session}");
     }
     if judgement.created {
         text.push_str(" new");
@@ -167,7 +166,11 @@ pub(crate) fn play_with(workers: u16, plan: &Plan, steps: &[Step]) -> Played {
             }
             Step::Sessions(time, expected) => {
                 let fates = played.rig.advance(seconds(*time));
-                assert_eq!(played.rig.sessions(), *expected, "sessions at {time}, {workers} workers");
+                assert_eq!(
+                    played.rig.sessions(),
+                    *expected,
+                    "sessions at {time}, {workers} workers"
+                );
                 fates
             }
             Step::Held(time, expected) => {
@@ -195,7 +198,7 @@ pub(crate) fn play_with(workers: u16, plan: &Plan, steps: &[Step]) -> Played {
         let mark = if found == *expected { ' ' } else { '!' };
         wrong += usize::from(found != *expected);
         let side = if *port == INSIDE { "inside" } else { "outside" };
-        let _ = writeln!(table, "{mark} {number:2} {time:9.3} {side:7} {expected:45} {found}");
+        table += &format!("{mark} {number:2} {time:9.3} {side:7} {expected:45} {found}\n");
     }
     assert_eq!(wrong, 0, "with {workers} workers, expected and found:\n{table}");
     played.plan = plan;

@@ -6,7 +6,7 @@ use testkit::packet::{Extension, Frame};
 
 use crate::harness::Plan;
 use crate::transcript::{
-    CLIENT6_IP, CLIENT_IP, SERVER6_IP, SERVER_IP, Step, inside, outside, play, swapped,
+    CLIENT_IP, CLIENT6_IP, SERVER_IP, SERVER6_IP, Step, inside, outside, play, swapped,
 };
 
 const ASKER: &str = "10.0.0.1:5353";
@@ -130,6 +130,50 @@ fn other_protocols_are_sessions_by_addresses() {
             Step::Sessions(601.0, 0),
         ],
     );
+}
+
+#[test]
+fn an_association_is_set_up_and_shut_down() {
+    use testkit::packet::{Chunk, SCTP, Sctp, chunk_type};
+    const CLIENT_TAG: u32 = 0xa;
+    const SERVER_TAG: u32 = 0xb;
+    let packet = |verification_tag, kind, tag: u32| {
+        // Initiate tag, window, streams both ways, first sequence number (RFC 9260 §3.3.2).
+        let rest = [0, 1, 0, 0, 0, 1, 0, 1, 0, 0, 0, 1];
+        let value = [&tag.to_be_bytes()[..], &rest].concat();
+        Sctp { verification_tag, chunks: vec![Chunk { kind, flags: 0, value }], ..SCTP }
+    };
+    let up = |tag, kind, own| Frame::sctp("10.0.0.1:9", "192.0.2.9:9", packet(tag, kind, own));
+    let down =
+        |tag, kind, own| swapped(Frame::sctp("192.0.2.9:9", "10.0.0.1:9", packet(tag, kind, own)));
+    let played = play(
+        &Plan::new(),
+        &[
+            inside(0.0, &up(SERVER_TAG, chunk_type::DATA, 0), "drop sctp_not_init"),
+            inside(0.1, &up(0, chunk_type::INIT, CLIENT_TAG), "forward original init s0 new"),
+            outside(
+                0.2,
+                &down(CLIENT_TAG, chunk_type::INIT_ACK, SERVER_TAG),
+                "forward reply init_ack s0",
+            ),
+            inside(
+                0.3,
+                &up(SERVER_TAG, chunk_type::COOKIE_ECHO, 0),
+                "forward original cookie_echoed s0",
+            ),
+            outside(
+                0.4,
+                &down(CLIENT_TAG, chunk_type::COOKIE_ACK, 0),
+                "forward reply established s0",
+            ),
+            outside(0.5, &down(77, chunk_type::ABORT, 0), "drop sctp_tag reply established s0"),
+            outside(0.6, &down(CLIENT_TAG, chunk_type::ABORT, 0), "forward reply established s0"),
+            Step::Sessions(0.6, 0),
+            inside(0.7, &up(SERVER_TAG, chunk_type::DATA, 0), "drop session_closed"),
+        ],
+    );
+    let closed = engine::Counter::Ended(engine::Protocol::Sctp, EndReason::SctpClosed);
+    assert_eq!(played.rig.cluster.counters().get(closed), 1);
 }
 
 /// Extension headers are walked to the transport; a type 0 routing header is refused (RFC 5095).

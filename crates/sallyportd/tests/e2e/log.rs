@@ -5,6 +5,7 @@ use testkit::netns::{OUTSIDE_V4, Settings, Site, within};
 
 use super::{SOON, reasons, site, usual};
 
+#[expect(clippy::panic, reason = "a test's failure, with what was logged instead")]
 fn wait_for(site: &Site, event: &str) -> LogEvent {
     within(SOON, || events(&site.daemon.log()).into_iter().find(|found| found.event == event))
         .unwrap_or_else(|| panic!("no {event} in:\n{}", site.daemon.log()))

@@ -177,7 +177,7 @@ fn udp_conversations_are_sessions_and_strangers_are_not() {
         SocketAddr::from((INSIDE_V4, 6001)),
         SOON,
     );
-    let listener = testkit::netns::RawSocket::open(&site.inside, "eth0");
+    let listener = RawSocket::open(&site.inside, "eth0");
     stranger.send(b"let me in").unwrap();
     assert!(listener.hear(SILENCE, |seen| seen.source_port == 5002).is_none());
     assert_eq!(site.ctl().created("udp"), 1);

@@ -31,7 +31,9 @@ pub struct IcmpTrack {
 fn answer_of(protocol: Protocol, query: u8) -> Option<u8> {
     match (protocol, query) {
         (Protocol::Icmp, 8) => Some(0),
-        (Protocol::Icmp, 13 | 15 | 17 | 42) | (Protocol::Icmpv6, 128 | 139 | 160) => Some(query + 1),
+        (Protocol::Icmp, 13 | 15 | 17 | 42) | (Protocol::Icmpv6, 128 | 139 | 160) => {
+            Some(query + 1)
+        }
         _ => None,
     }
 }

@@ -28,7 +28,7 @@ mod number {
 }
 
 impl OtherTrack {
-    pub(super) fn open(protocol: u8) -> Self {
+    pub(crate) fn open(protocol: u8) -> Self {
         let protocol = match protocol {
             number::GRE => Protocol::Gre,
             number::ESP => Protocol::Esp,
