@@ -29,8 +29,12 @@ become_port() {
     ip addr flush dev "$interface"
     ip link set "$interface" down
     ip link set "$interface" name "$name"
-    # An interface that the kernel gives itself no link-local address.
-    ip link set "$name" addrgenmode none
+    # Should IPv6 be on here, the start refuses the port: /proc/sys is not to be written here.
+    if [ "$(cat "/proc/sys/net/ipv6/conf/$name/disable_ipv6" 2>/dev/null || echo 1)" = 0 ] &&
+        ! (echo 1 > "/proc/sys/net/ipv6/conf/$name/disable_ipv6") 2>/dev/null; then
+        fail "IPv6 is on on $name; run the container with" \
+            "--sysctl net.ipv6.conf.all.disable_ipv6=1 --sysctl net.ipv6.conf.default.disable_ipv6=1"
+    fi
     # Frames must come as they were on the wire: neither joined nor without checksums.
     ethtool -K "$name" tx off gro off lro off >/dev/null 2>&1 || true
     ip link set "$name" up
@@ -39,9 +43,14 @@ become_port() {
 if [ "$(id -u)" = 0 ]; then
     if [ -n "${LAN_ADDRESS:-}" ]; then become_port "$LAN_ADDRESS" lan; fi
     if [ -n "${WAN_ADDRESS:-}" ]; then become_port "$WAN_ADDRESS" wan; fi
-    # Volumes may have been mounted there, owned by root.
-    mkdir -p /run/sallyport /var/lib/sallyport
-    chown sallyport:sallyport /run/sallyport /var/lib/sallyport
+    # What is made there is of the folder's group: the socket of the command line lets root in, who
+    # comes by the health check and `docker exec` without the right to override its mode.
+    for folder in /run/sallyport /var/lib/sallyport; do
+        if [ "$(stat -c %U "$folder")" != sallyport ]; then # a volume
+            chmod 2750 "$folder"
+            chown sallyport "$folder"
+        fi
+    done
     rights=+net_admin,+net_raw
     # Locked memory and hugepages, and pinning of workers, where the container may.
     for right in ipc_lock sys_nice; do
@@ -50,6 +59,6 @@ if [ "$(id -u)" = 0 ]; then
         fi
     done
     exec setpriv --reuid sallyport --regid sallyport --init-groups \
-        --inh-caps="-all,$rights" --ambient-caps="-all,$rights" -- "$@"
+        --bounding-set="-all,$rights" --inh-caps="-all,$rights" --ambient-caps="-all,$rights" -- "$@"
 fi
 exec "$@"

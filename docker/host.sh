@@ -15,7 +15,10 @@ ethtool -K "$interface" tx off >/dev/null
 ip addr flush dev "$interface" scope global
 for address in ${ADDRESSES:-}; do
     case $address in
-    *:*) ip addr add "$address" dev "$interface" nodad ;;
+    *:*)
+        ip addr add "$address" dev "$interface" nodad ||
+            echo "host.sh: IPv6 is off on $interface, so without $address" >&2
+        ;;
     *) ip addr add "$address" dev "$interface" ;;
     esac
 done

@@ -23,7 +23,8 @@ pub struct ReloadReport {
     pub changed: Vec<String>,
     /// Whether rules stand in another order.
     pub reordered: bool,
-    /// Pairs of zones, from and to, whose sessions are judged again.
+    /// Pairs of zones, from and to, for which the new policy may decide differently. Whatever they are, every session
+    /// is judged again.
     pub zone_pairs: Vec<(String, String)>,
     /// What is allowed but worth a look.
     pub warnings: Vec<Diagnostic>,

@@ -1,7 +1,7 @@
 //! TUPLE: the packet that `explain` judges.
 
 use core::fmt;
-use core::net::IpAddr;
+use core::net::{IpAddr, Ipv6Addr, SocketAddr};
 use core::str::FromStr;
 
 use serde::{Deserialize, Serialize};
@@ -10,7 +10,8 @@ use thiserror::Error;
 use crate::{Protocol, ProtocolError};
 
 /// A packet as an operator describes it: `proto source[:port] destination[:port] in=PORT [flags=S]`,
-/// IPv6 in brackets where a port follows.
+/// IPv6 in brackets where a port follows. The destination port may be left out only where the protocol has
+/// none.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Tuple {
@@ -46,6 +47,12 @@ pub enum TupleError {
     /// The two addresses are of different families.
     #[error("source and destination are not of one address family")]
     Families,
+    /// No destination port, though the protocol has ports.
+    #[error("{0} needs a destination port: write 192.0.2.1:80 or [2001:db8::1]:80")]
+    NoDestinationPort(Protocol),
+    /// An IPv6 address that may be meant to end with a port.
+    #[error("`{0}` may end with a port: write {1} with a port, or [{0}] without")]
+    Ambiguous(String, String),
     /// A port where the protocol has none.
     #[error("{0} has no ports")]
     PortOfPortless(Protocol),
@@ -69,8 +76,8 @@ impl Tuple {
         let mut words = words.into_iter();
         let mut next = |what| words.next().ok_or(TupleError::Missing(what));
         let proto: Protocol = next("protocol")?.as_ref().parse()?;
-        let (source, source_port) = endpoint(next("source")?.as_ref())?;
-        let (destination, destination_port) = endpoint(next("destination")?.as_ref())?;
+        let (source, source_port) = endpoint(next("source")?.as_ref(), proto)?;
+        let (destination, destination_port) = endpoint(next("destination")?.as_ref(), proto)?;
         let (mut in_port, mut flags) = (None, None);
         for word in words {
             let word = word.as_ref();
@@ -101,6 +108,9 @@ impl Tuple {
         if any_port && !self.proto.has_ports() {
             return Err(TupleError::PortOfPortless(self.proto));
         }
+        if self.destination_port.is_none() && self.proto.has_ports() {
+            return Err(TupleError::NoDestinationPort(self.proto));
+        }
         if let Some(flags) = &self.flags {
             self.flag_bits().ok_or_else(|| TupleError::Flags(flags.clone()))?;
         }
@@ -122,15 +132,26 @@ impl Tuple {
     }
 }
 
-fn endpoint(word: &str) -> Result<(IpAddr, Option<u16>), TupleError> {
+/// How an IPv6 address without brackets is written if its last group is meant as a port; none: it cannot be.
+fn with_port(word: &str) -> Option<String> {
+    let (address, port) = word.rsplit_once(':')?;
+    let address: Ipv6Addr = address.parse().ok()?;
+    let port = port.parse().ok().filter(|port| *port > 0)?;
+    Some(SocketAddr::from((address, port)).to_string())
+}
+
+fn endpoint(word: &str, proto: Protocol) -> Result<(IpAddr, Option<u16>), TupleError> {
     let bad = || TupleError::Endpoint(word.to_owned());
     if let Ok(address) = word.parse() {
+        if let Some(other) = with_port(word).filter(|_| proto.has_ports()) {
+            return Err(TupleError::Ambiguous(word.to_owned(), other));
+        }
         return Ok((address, None));
     }
     if let Some(bare) = word.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
         return bare.parse().map(|address| (IpAddr::V6(address), None)).map_err(|_| bad());
     }
-    let both: core::net::SocketAddr = word.parse().map_err(|_| bad())?;
+    let both: SocketAddr = word.parse().map_err(|_| bad())?;
     Ok((both.ip(), Some(both.port())))
 }
 
@@ -145,7 +166,10 @@ impl FromStr for Tuple {
 impl fmt::Display for Tuple {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let end = |address: IpAddr, port: Option<u16>| match port {
-            Some(port) => core::net::SocketAddr::new(address, port).to_string(),
+            Some(port) => SocketAddr::new(address, port).to_string(),
+            None if self.proto.has_ports() && with_port(&address.to_string()).is_some() => {
+                format!("[{address}]")
+            }
             None => address.to_string(),
         };
         let source = end(self.source, self.source_port);
@@ -166,6 +190,9 @@ mod tests {
     #[test_case("tcp 10.0.0.1:40000 192.0.2.1:80 in=lan0 flags=SA"; "tcp")]
     #[test_case("udp [2001:db8::1]:5353 [2001:db8::2]:53 in=lan0"; "udp over ipv6")]
     #[test_case("icmp 10.0.0.1 192.0.2.1 in=lan0"; "icmp")]
+    #[test_case("icmpv6 2001:db8::1:80 2001:db8::2 in=lan0"; "no ports to be taken for")]
+    #[test_case("udp 2001:db8::1 [2001:db8::2]:53 in=lan0"; "no source port")]
+    #[test_case("udp [2001:db8::1:80] [2001:db8::2]:53 in=lan0"; "bracketed without port")]
     #[test_case("89 fe80::1 ff02::5 in=wan0"; "by number")]
     fn read_as_written(text: &str) {
         let tuple: Tuple = text.parse().unwrap();
@@ -179,6 +206,11 @@ mod tests {
     #[test_case("tcp 10.0.0.1:1 10.0.0.2:2", TupleError::Missing("in=PORT"); "no port")]
     #[test_case("tcp 10.0.0.1:1 [2001:db8::1]:2 in=a", TupleError::Families; "families")]
     #[test_case("tcp 10.0.0.1:1 2001:db8::1:99999 in=a", TupleError::Endpoint("2001:db8::1:99999".to_owned()); "bad endpoint")]
+    #[test_case("tcp 10.0.0.1 10.0.0.2 in=a", TupleError::NoDestinationPort(Protocol::TCP); "no destination port")]
+    #[test_case("sctp 10.0.0.1:9 10.0.0.2 in=a", TupleError::NoDestinationPort(Protocol::SCTP); "no destination port of sctp")]
+    #[test_case("udp 2001:db8::1 2001:db8::2 in=a", TupleError::NoDestinationPort(Protocol::UDP); "no destination port over ipv6")]
+    #[test_case("tcp [2001:db8::9]:1 2001:db8::1:80 in=a", TupleError::Ambiguous("2001:db8::1:80".to_owned(), "[2001:db8::1]:80".to_owned()); "brackets left out")]
+    #[test_case("udp 2001:db8::1:4000 [2001:db8::9]:1 in=a", TupleError::Ambiguous("2001:db8::1:4000".to_owned(), "[2001:db8::1]:4000".to_owned()); "brackets of the source left out")]
     #[test_case("icmp 10.0.0.1:1 10.0.0.2 in=a", TupleError::PortOfPortless(Protocol::ICMP); "portless")]
     #[test_case("tcp 10.0.0.1:1 10.0.0.2:2 in=a flags=SX", TupleError::Flags("SX".to_owned()); "unknown flag")]
     #[test_case("udp 10.0.0.1:1 10.0.0.2:2 in=a flags=S", TupleError::Flags("S".to_owned()); "flags of udp")]

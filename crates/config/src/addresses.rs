@@ -1,5 +1,6 @@
 //! `[addresses]`, and the lists of addresses that rules and ports hold.
 
+use core::fmt::Display;
 use core::net::IpAddr;
 use std::path::{Path, PathBuf};
 
@@ -10,7 +11,11 @@ use toml::de::DeValue;
 use crate::checker::{At, Checker, Keys, Node, Section};
 use crate::diagnostic::{Diagnostic, Position, Severity, Subject};
 use crate::scalar::reads_as_address;
+use crate::source::{self, Unreadable};
 use crate::suggest;
+
+/// The greatest list in a file of its own that is read, in bytes.
+const GREATEST_LIST: u64 = 64 << 20;
 
 const TABLE: Keys = Keys { known: &["items", "file", "not"], later: &[] };
 
@@ -168,11 +173,28 @@ fn list_file(checker: &mut Checker<'_>, node: &Node<'_>) -> Option<AddressSet> {
     };
     let base = Path::new(checker.file()).parent().map_or_else(PathBuf::new, Path::to_owned);
     let path = base.join(path.as_ref());
-    let text = match std::fs::read_to_string(&path) {
+    let mut refuse = |fault: &dyn Display, hint: &str| {
+        let message = format!("the list {} cannot be read: {fault}", path.display());
+        checker.error(Subject::File, &node.at, message, hint);
+    };
+    let bytes = match source::read(&path, GREATEST_LIST) {
+        Ok(bytes) => bytes,
+        Err(fault) => {
+            let hint = match fault {
+                Unreadable::Io(_) => "check the path, and who may read it",
+                Unreadable::Directory | Unreadable::NotRegular => {
+                    "give the path of a file with one address, prefix or range a line"
+                }
+                Unreadable::TooLarge(_) => "write prefixes and ranges for neighbouring addresses",
+            };
+            refuse(&fault, hint);
+            return None;
+        }
+    };
+    let text = match String::from_utf8(bytes) {
         Ok(text) => text,
         Err(error) => {
-            let message = format!("the list {} cannot be read: {error}", path.display());
-            checker.error(Subject::File, &node.at, message, "check the path, and who may read it");
+            refuse(&error.utf8_error(), "save the list as UTF-8");
             return None;
         }
     };
@@ -237,6 +259,13 @@ fn parse_prefix(text: &str, address: &str, length: &str) -> Result<AddressRange,
     let digits = !length.is_empty() && length.chars().all(|c| c.is_ascii_digit());
     let prefix = length.parse().ok().filter(|_| digits);
     let prefix = prefix.and_then(|length: u8| IpNet::new(address, length).ok());
+    if let Some(prefix) = prefix
+        && length.len() > 1
+        && length.starts_with('0')
+    {
+        let hint = format!("write \"{address}/{}\"", prefix.prefix_len());
+        return Err((format!("the prefix length of {text:?} begins with 0"), hint));
+    }
     let Some(prefix) = prefix else {
         let greatest = if address.is_ipv4() { 32 } else { 128 };
         let hint = format!("a length from 0 to {greatest}: \"{address}/{greatest}\"");

@@ -16,6 +16,21 @@ pub enum Device {
     },
 }
 
+/// Drivers of DPDK that make devices without hardware of their own.
+pub(crate) const USUAL_DRIVERS: &[&str] = &[
+    "net_tap",
+    "net_af_packet",
+    "net_af_xdp",
+    "net_memif",
+    "net_ring",
+    "net_pcap",
+    "net_null",
+    "net_vhost",
+    "net_virtio_user",
+    "net_bonding",
+    "net_failsafe",
+];
+
 impl Device {
     /// Reads the text of the key. The error says what is wrong with it.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
@@ -36,6 +51,17 @@ impl Device {
         let device = Self::Virtual { driver: driver.to_owned(), args: args.to_owned() };
         device.check_interface()?;
         Ok(device)
+    }
+
+    /// Whether its driver is none of [`USUAL_DRIVERS`]. DPDK reads what follows a driver's name as the
+    /// number of the device: `net_tap0`.
+    pub(crate) fn has_unusual_driver(&self) -> bool {
+        match self {
+            Self::Pci(_) => false,
+            Self::Virtual { driver, args: _ } => {
+                !USUAL_DRIVERS.iter().any(|usual| driver.starts_with(usual))
+            }
+        }
     }
 
     /// The kernel interface that the device is, makes or sits on.

@@ -16,6 +16,7 @@ mod reload;
 mod rules;
 mod scalar;
 mod services;
+mod source;
 mod suggest;
 mod system;
 mod valid;

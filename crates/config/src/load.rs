@@ -1,6 +1,5 @@
 //! From a file to a checked configuration, or to all that is wrong with it.
 
-use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
@@ -14,6 +13,7 @@ use crate::diagnostic::{Diagnostic, Errors, Position, Severity, Subject};
 use crate::ports::Zones;
 use crate::rules::Objects;
 use crate::services::Services;
+use crate::source::{self, Unreadable};
 use crate::valid::ValidConfig;
 
 const ROOT: Keys = Keys {
@@ -37,6 +37,9 @@ const ROOT: Keys = Keys {
 /// The version of the format that this program reads.
 const VERSION: i64 = 1;
 
+/// The greatest configuration that is read, in bytes.
+const GREATEST_FILE: u64 = 16 << 20;
+
 /// A configuration, and what its author should know about it.
 #[derive(Clone, Debug)]
 pub struct Loaded {
@@ -49,19 +52,27 @@ pub struct Loaded {
 /// Reads and checks a file.
 pub fn load(path: &Path) -> Result<Loaded, Errors> {
     let file = path.display().to_string();
-    let is_directory = fs::metadata(path).is_ok_and(|metadata| metadata.is_dir());
-    if is_directory {
-        return Err(unreadable(&file, "it is a directory", "give the path of a file in it"));
-    }
-    let bytes = fs::read(path).map_err(|error| {
-        if error.kind() == ErrorKind::NotFound {
+    let bytes = source::read(path, GREATEST_FILE).map_err(|fault| match &fault {
+        Unreadable::Io(error) if error.kind() == ErrorKind::NotFound => {
             let hint = "check the path; configs/minimal.toml is a file to begin with";
             unreadable(&file, "there is no such file", hint)
-        } else if error.kind() == ErrorKind::PermissionDenied {
+        }
+        Unreadable::Io(error) if error.kind() == ErrorKind::PermissionDenied => {
             let hint = format!("run as a user who may read it, or: chmod a+r {file}");
             unreadable(&file, "permission denied", &hint)
-        } else {
+        }
+        Unreadable::Io(error) => {
             unreadable(&file, &error.to_string(), "check the path and the disk")
+        }
+        Unreadable::Directory => {
+            unreadable(&file, &fault.to_string(), "give the path of a file in it")
+        }
+        Unreadable::NotRegular => {
+            unreadable(&file, &fault.to_string(), "write it to a file, and give that one's path")
+        }
+        Unreadable::TooLarge(_) => {
+            let hint = "move long lists of addresses to files of their own: { file = \"…\" }";
+            unreadable(&file, &fault.to_string(), hint)
         }
     })?;
     match String::from_utf8(bytes) {

@@ -5,6 +5,7 @@ use policy::{EthPort, VlanZone, ZoneId};
 use crate::Device;
 use crate::addresses::Addresses;
 use crate::checker::{At, Checker, Keys, Node, Section};
+use crate::device::USUAL_DRIVERS;
 use crate::diagnostic::Subject;
 use crate::suggest;
 use crate::valid::PortSettings;
@@ -155,6 +156,11 @@ impl<'a> Checker<'a> {
                 format!("the device {text:?} is that of port {:?} too", other.settings.name);
             self.error(Subject::Topology, &node.at, message, "each port needs a device of its own");
             return None;
+        }
+        if device.has_unusual_driver() {
+            let driver = text.split(',').next().unwrap_or_default();
+            let hint = suggest::hint(driver, "the usual ones", USUAL_DRIVERS);
+            self.warning(Subject::Value, &node.at, format!("unknown DPDK driver {driver:?}"), hint);
         }
         Some(device)
     }

@@ -1,8 +1,8 @@
 //! `[[rule]]` and `[[zone_pair]]`.
 
 use policy::{
-    Action, AddressSet, Gateway, LogWhen, Policy, Rule, ServiceItem, TcpMode, TimeoutOverrides,
-    UnmatchableReason, ZonePair, ZoneSet,
+    Action, AddressSet, Gateway, LogWhen, Policy, Rule, ServiceItem, TcpMode, UnmatchableReason,
+    ZonePair, ZoneSet,
 };
 use toml::de::DeValue;
 
@@ -127,10 +127,10 @@ impl<'a> Checker<'a> {
         rule.description = description.unwrap_or_default().to_owned();
         rule.tags = section.get("tags").and_then(|node| self.strings(&node)).unwrap_or_default();
         if let Some(node) = section.get("timeouts") {
-            let timeouts = self.timeout_table(&node, "timeouts of [[rule]]");
-            rule.timeouts = TimeoutOverrides::new(
-                timeouts.into_iter().map(|(class, timeout)| (class.index(), timeout)),
-            );
+            rule.timeouts = self.own_timeouts(&node, "timeouts of [[rule]]");
+        }
+        if let Some(node) = section.get("service") {
+            self.check_timeouts(&rule, &node.at);
         }
         rule
     }
@@ -209,6 +209,32 @@ impl<'a> Checker<'a> {
             let hint =
                 "the control connection passes; the connections that it announces need rules";
             self.warning(Subject::Gateway, at, message, hint);
+        }
+    }
+
+    /// One packet has the timeouts of one service.
+    fn check_timeouts(&mut self, rule: &Rule, at: &At) {
+        let items: Vec<_> =
+            rule.services.iter().filter(|item| !item.traits.timeouts.is_empty()).collect();
+        let in_force = |item: &ServiceItem| item.traits.timeouts.overlaid(&rule.timeouts);
+        let mut said: Vec<(&str, &str)> = Vec::new();
+        for (index, second) in items.iter().enumerate() {
+            for first in items.iter().take(index) {
+                let names = (first.service.as_str(), second.service.as_str());
+                if said.contains(&names)
+                    || !first.matches.overlaps(&second.matches)
+                    || in_force(first) == in_force(second)
+                {
+                    continue;
+                }
+                said.push(names);
+                let message = format!(
+                    "the services {:?} and {:?} give one packet different timeouts, and the first counts",
+                    names.0, names.1
+                );
+                let hint = "put them into two rules, or part their ports";
+                self.warning(Subject::Value, at, message, hint);
+            }
         }
     }
 

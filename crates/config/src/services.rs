@@ -2,7 +2,7 @@
 
 use policy::{
     BuiltinService, Gateway, ICMP_TYPES, ICMPV6_TYPES, IcmpVersion, L4PortRange, PROTOCOLS,
-    ServiceItem, ServiceMatch, TimeoutOverrides, builtin_services,
+    ServiceItem, ServiceMatch, builtin_services,
 };
 use toml::de::DeValue;
 
@@ -174,10 +174,7 @@ impl<'a> Services<'a> {
         let nodes = checker.list(&nodes, FORMS).unwrap_or_default();
         let mut items = self.items(checker, &nodes);
         if let Some(node) = section.get("timeouts") {
-            let timeouts = checker.timeout_table(&node, &format!("timeouts of {title}"));
-            let own = TimeoutOverrides::new(
-                timeouts.into_iter().map(|(class, timeout)| (class.index(), timeout)),
-            );
+            let own = checker.own_timeouts(&node, &format!("timeouts of {title}"));
             for item in &mut items {
                 item.traits.timeouts = item.traits.timeouts.overlaid(&own);
             }
@@ -267,7 +264,7 @@ impl<'a> Checker<'a> {
 
     fn ports_of_item(&mut self, node: &Node<'a>) -> Option<L4PortRange> {
         if let DeValue::Integer(_) = node.value {
-            return self.integer(node, 0..=u16::MAX).map(L4PortRange::one);
+            return self.integer(node, 1..=u16::MAX).map(L4PortRange::one);
         }
         let text = self.string(node, "a port (443), or a range (\"80-90\")")?;
         match parse_ports(text) {
@@ -354,7 +351,7 @@ fn parse_digits<T: core::str::FromStr>(text: &str) -> Option<T> {
 }
 
 fn parse_ports(text: &str) -> Parsed<L4PortRange> {
-    let hint = || "a port from 0 to 65535, or a range: \"443\", \"5000-5010\"".to_owned();
+    let hint = || "a port from 1 to 65535, or a range: \"443\", \"5000-5010\"".to_owned();
     let (first, last) = text.split_once('-').unwrap_or((text, text));
     let (Some(first), Some(last)) = (parse_digits(first), parse_digits(last)) else {
         return Err((format!("{text:?} is not a port"), hint()));
@@ -364,6 +361,10 @@ fn parse_ports(text: &str) -> Parsed<L4PortRange> {
             format!("the range of ports {text:?} is reversed"),
             format!("write \"{last}-{first}\""),
         ));
+    }
+    if last == 0 {
+        // A packet with port 0 is dropped before a rule is asked; a range may begin there.
+        return Err((format!("{text:?} matches nothing: port 0 never passes"), hint()));
     }
     Ok(L4PortRange { first, last })
 }

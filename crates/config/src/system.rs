@@ -4,6 +4,7 @@ use core::net::SocketAddr;
 use core::time::Duration;
 use std::path::PathBuf;
 
+use policy::TimeoutOverrides;
 use session::{TimeoutClass, Timeouts};
 
 use crate::checker::{At, Checker, Keys, Node, Section};
@@ -41,6 +42,8 @@ const HOUR: Duration = Duration::from_secs(3_600);
 const LEAST_STALL: Duration = Duration::from_millis(100);
 /// `sun_path` holds 108 bytes with the closing zero.
 const SOCKET_PATH: usize = 107;
+/// What is kept before a rule was asked, or of a session that is not there yet.
+const OF_NO_SESSION: &[TimeoutClass] = &[TimeoutClass::Fragment, TimeoutClass::Expectation];
 
 impl<'a> Checker<'a> {
     pub(crate) fn system(&mut self, root: &Section<'a>) -> SystemSettings {
@@ -85,7 +88,7 @@ impl<'a> Checker<'a> {
         set(&mut settings.socket, section.get("socket").and_then(|node| self.socket(&node)));
         settings.socket_group = section.get("socket_group").and_then(|node| self.group(&node));
         settings.admin_group = section.get("admin_group").and_then(|node| self.group(&node));
-        let state_dir = section.get("state_dir").and_then(|node| self.absolute_path(&node));
+        let state_dir = section.get("state_dir").and_then(|node| self.state_dir(&node));
         set(&mut settings.state_dir, state_dir);
         let stall =
             section.get("stall_timeout").and_then(|node| self.duration(&node, LEAST_STALL, HOUR));
@@ -123,21 +126,29 @@ impl<'a> Checker<'a> {
 
     pub(crate) fn timeouts(&mut self, root: &Section<'a>) -> Timeouts {
         let mut timeouts = Timeouts::default();
-        let set = root.get("timeouts").map(|node| self.timeout_table(&node, "[timeouts]"));
+        let set = root.get("timeouts").map(|node| self.timeout_table(&node, "[timeouts]", &[]));
         for (class, timeout) in set.unwrap_or_default() {
             timeouts.set(class, timeout);
         }
         timeouts
     }
 
-    /// The classes and timeouts of a table such as `[timeouts]`.
-    pub(crate) fn timeout_table(
+    /// The timeouts that a rule or a service has for its own sessions.
+    pub(crate) fn own_timeouts(&mut self, node: &Node<'a>, title: &str) -> TimeoutOverrides {
+        let timeouts = self.timeout_table(node, title, OF_NO_SESSION);
+        TimeoutOverrides::new(timeouts.into_iter().map(|(class, timeout)| (class.index(), timeout)))
+    }
+
+    /// The classes and timeouts of a table such as `[timeouts]`, which may not have those of `global`.
+    fn timeout_table(
         &mut self,
         node: &Node<'a>,
         title: &str,
+        global: &[TimeoutClass],
     ) -> Vec<(TimeoutClass, Duration)> {
         let Some(section) = self.open_section(node, title) else { return Vec::new() };
-        let names: Vec<_> = TimeoutClass::ALL.iter().map(|class| class.name()).collect();
+        let kept = TimeoutClass::ALL.iter().filter(|class| !global.contains(class));
+        let names: Vec<_> = kept.map(|class| class.name()).collect();
         let mut found = Vec::new();
         for (key, at, node) in section.nodes() {
             let class = TimeoutClass::ALL.iter().find(|class| class.name() == key);
@@ -146,6 +157,13 @@ impl<'a> Checker<'a> {
                 self.error(Subject::Key, &at, format!("unknown key {key:?} in {title}"), hint);
                 continue;
             };
+            if global.contains(class) {
+                let message = format!("{key:?} in {title} would have no effect");
+                let hint =
+                    format!("it is the same for all sessions: set it in [timeouts], {key} = …");
+                self.error(Subject::Key, &at, message, hint);
+                continue;
+            }
             let duration = self.duration(&node, Timeouts::LEAST, Timeouts::GREATEST);
             found.extend(duration.map(|duration| (*class, duration)));
         }
@@ -216,6 +234,14 @@ impl<'a> Checker<'a> {
             self.error(Subject::Value, &node.at, message, hint);
             return None;
         }
+        Some(path)
+    }
+
+    fn state_dir(&mut self, node: &Node<'a>) -> Option<PathBuf> {
+        let path = self.absolute_path(node)?;
+        let message = "nothing is kept in state_dir yet";
+        let hint = "it may stay; the accepted files will be kept there once rollback is built";
+        self.warning(Subject::Value, &node.at, message, hint);
         Some(path)
     }
 

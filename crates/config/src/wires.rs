@@ -1,6 +1,6 @@
 //! `[[wire]]`: which ports are joined.
 
-use policy::{LinkMode, PortIndex, Wire};
+use policy::{DEFAULT_ETHERTYPES, LinkMode, PortIndex, Wire};
 use toml::de::DeValue;
 
 use crate::checker::{Checker, Keys, Node, Section};
@@ -129,8 +129,16 @@ impl<'a> Checker<'a> {
 
     fn ethertypes(&mut self, node: &Node<'a>) -> Vec<u16> {
         let items = self.list(node, "a list of ethertypes: [\"lacp\", 0x8863]").unwrap_or_default();
-        let mut ethertypes: Vec<u16> =
-            items.iter().filter_map(|item| self.ethertype(item)).collect();
+        let mut ethertypes: Vec<u16> = Vec::new();
+        for item in &items {
+            let Some(ethertype) = self.ethertype(item) else { continue };
+            if DEFAULT_ETHERTYPES.contains(&ethertype) {
+                let message = format!("listing the ethertype {ethertype:#06x} has no effect");
+                let hint = "remove it: ARP passes every wire, and IP is judged by the rules";
+                self.warning(Subject::Value, &item.at, message, hint);
+            }
+            ethertypes.push(ethertype);
+        }
         ethertypes.sort_unstable();
         ethertypes.dedup();
         ethertypes

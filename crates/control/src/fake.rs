@@ -260,6 +260,12 @@ impl FakePlane {
         self.state().heartbeat_age = age;
     }
 
+    /// Does something while the state is taken.
+    pub(crate) fn held(&self, work: impl FnOnce()) {
+        let _taken = self.state();
+        work();
+    }
+
     pub(crate) fn set_now(&self, now: Time) {
         self.state().now = now;
     }
@@ -376,5 +382,12 @@ impl Plane for FakePlane {
 
     fn cut(&self) {
         self.was_cut.store(true, Ordering::Relaxed);
+    }
+
+    fn cut_in_panic(&self) -> Option<usize> {
+        // Whoever panics may hold the state.
+        let _free = self.state.try_lock().ok()?;
+        self.was_cut.store(true, Ordering::Relaxed);
+        Some(2)
     }
 }

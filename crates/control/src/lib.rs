@@ -18,6 +18,7 @@ mod event_log;
 #[cfg(test)]
 mod fake;
 mod http;
+mod last_words;
 mod live;
 mod metrics;
 mod plane;
@@ -30,6 +31,7 @@ pub use commit::FirstPolicy;
 pub use control::{Control, ControlError, Openings, Stall};
 pub use event_log::LogFileError;
 pub use http::MetricsAddressError;
+pub use last_words::last_words;
 pub use live::LivePlane;
 pub use plane::{
     BufferReading, Heartbeat, Part, Plane, PortReading, Question, Reading, WorkerReading,

@@ -163,6 +163,10 @@ impl Plane for LivePlane {
         let down = self.0.cut();
         log::warn!("links set down: {down}");
     }
+
+    fn cut_in_panic(&self) -> Option<usize> {
+        self.0.cut_in_panic()
+    }
 }
 
 fn worker(status: WorkerStatus) -> WorkerReading {

@@ -40,6 +40,10 @@ pub trait Plane: Send + Sync + 'static {
 
     /// Sets all links down where the drivers can, waiting for no worker.
     fn cut(&self);
+
+    /// The same for a thread that panics, whatever it holds: it neither panics nor waits for ever, and logs nothing.
+    /// Returns how many links went down; none: the ports could not be had.
+    fn cut_in_panic(&self) -> Option<usize>;
 }
 
 /// What a worker can be asked.

@@ -116,6 +116,9 @@ fn unknown(what: &str, name: &str, names: &[&str]) -> Refusal {
     Refusal::new(RefusalKind::InvalidRequest, message)
 }
 
+/// A source port where the tuple names none: the first of those that hosts take for themselves (RFC 6335 §6).
+const EPHEMERAL: u16 = 49_152;
+
 /// The packet that a tuple describes.
 pub(crate) fn probe(tuple: &Tuple, policy: &Committed) -> Result<Probe, Refusal> {
     let invalid = |message: String| Refusal::new(RefusalKind::InvalidRequest, message);
@@ -131,7 +134,7 @@ pub(crate) fn probe(tuple: &Tuple, policy: &Committed) -> Result<Probe, Refusal>
     Ok(Probe {
         in_port,
         protocol: tuple.proto.0,
-        source: (tuple.source, tuple.source_port.unwrap_or(0)),
+        source: (tuple.source, tuple.source_port.unwrap_or(EPHEMERAL)),
         destination: (tuple.destination, tuple.destination_port.unwrap_or(0)),
         flags,
         icmp: None,

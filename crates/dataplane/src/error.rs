@@ -7,8 +7,11 @@ use dpdk::{
     PinError, PortLookupError, RegisterError, RingError,
 };
 
+use crate::claim::ClaimError;
+use crate::cores::MissingCores;
 use crate::footprint::MemoryShortage;
 use crate::kernel_path::KernelPathError;
+use crate::rights::MissingRights;
 
 /// The plane did not start.
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +27,9 @@ pub enum StartError {
     /// No worker, or more than DPDK can number.
     #[error("worker_cores in [system] names {0} cores: 1 to 127 can be workers")]
     Workers(usize),
+    /// CPUs of the configuration cannot be had.
+    #[error(transparent)]
+    Cores(#[from] MissingCores),
     /// DPDK did not start.
     #[error("DPDK did not start")]
     Eal(#[from] EalError),
@@ -64,6 +70,12 @@ pub enum StartError {
 /// Why a port cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum PortFault {
+    /// This process may not do what its driver needs.
+    #[error(transparent)]
+    Rights(#[from] MissingRights),
+    /// Its interface is in use.
+    #[error(transparent)]
+    Claim(#[from] ClaimError),
     /// The PCI device is not there.
     #[error(transparent)]
     Lookup(#[from] PortLookupError),

@@ -33,8 +33,8 @@ const TOMBSTONES: usize = 65_536;
 const DRIVER_QUEUE: u64 = 128 << 10;
 /// What EAL and drivers take for themselves.
 const DRIVER_BASE: u64 = 8 << 20;
-/// Timer lists of a shard.
-const TIMERS: u64 = 16 << 10;
+/// Timer lists of a shard: five of each of 4096 places.
+const TIMERS: u64 = 80 << 10;
 
 /// What is to be held.
 #[derive(Clone, Debug)]
@@ -100,7 +100,7 @@ impl Demand<'_> {
         let mbuf = in_pages(MBUF_OVERHEAD + u64::from(self.data_room()), page) + MBUF_PLACES;
         let rings = workers * workers.saturating_sub(1);
         let queues: u64 = self.ports.iter().map(|plan| u64::from(plan.rx + plan.tx)).sum();
-        let per_shard = Tombstones::<engine::EndReason>::memory(self.tombstones())
+        let per_shard = Tombstones::<engine::Epitaph>::memory(self.tombstones())
             + Gatherer::<MbufFrame>::memory(self.fragments());
         Footprint {
             shards: self.workers,
@@ -163,9 +163,10 @@ impl Footprint {
 impl fmt::Display for Footprint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { shards, capacity, tables, mbuf_count, mbufs, rings, drivers, outside } = *self;
+        let tables_are = if shards == 1 { "table" } else { "tables" };
         write!(
             f,
-            "{} MiB: {} for {shards} tables of {capacity} sessions, {} for {mbuf_count} mbufs, {} for rings, {} \
+            "{} MiB: {} for {shards} {tables_are} of {capacity} sessions, {} for {mbuf_count} mbufs, {} for rings, {} \
              for DPDK and drivers; and {} MiB of the process's own memory",
             mib(self.from_dpdk()),
             mib(tables),
@@ -278,6 +279,13 @@ mod tests {
     fn two_shards_have_a_quarter_more_room() {
         assert_eq!(demand(1, &[]).footprint().capacity, 1_000_000);
         assert_eq!(demand(2, &[]).footprint().capacity, 625_000);
+    }
+
+    #[test]
+    fn one_table_is_no_tables() {
+        let text = |workers| demand(workers, &[TWO, TWO]).footprint().to_string();
+        assert!(text(1).contains(" for 1 table of "), "{}", text(1));
+        assert!(text(2).contains(" for 2 tables of "), "{}", text(2));
     }
 
     #[test]

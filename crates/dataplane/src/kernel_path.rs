@@ -6,14 +6,14 @@
 //! one to every interface, IPv6 is switched off on the interface instead of asking the operator to do it; what
 //! the operator configured is never taken away, but refused.
 
-mod master;
-
 use std::net::IpAddr;
 use std::path::Path;
 use std::{fs, io};
 
 use nix::ifaddrs::getifaddrs;
 use nix::net::if_::if_nametoindex;
+
+use crate::rtnetlink;
 
 /// A way around the firewall, with the command that closes it.
 #[derive(Debug, thiserror::Error)]
@@ -120,7 +120,7 @@ impl Interface {
     fn read(name: &str) -> io::Result<Self> {
         // Of the network namespace that the reading thread is in.
         let settings = Path::new("/proc/sys/net/ipv4/conf");
-        let above = master::master_of(if_nametoindex(name)?)?;
+        let above = rtnetlink::Interface::new(if_nametoindex(name)?)?.master()?;
         let master = above.map(|index| name_of(index).unwrap_or_else(|_| index.to_string()));
         let forwarding = settings.join(name).join("forwarding");
         Ok(Self {

@@ -19,9 +19,11 @@
 #![forbid(unsafe_code)]
 
 mod board;
+mod claim;
 mod clock;
 mod command;
 mod config;
+mod cores;
 mod crew;
 mod error;
 mod footprint;
@@ -35,11 +37,15 @@ mod plane;
 mod polling;
 mod port;
 mod queues;
+mod rights;
+mod rtnetlink;
 mod start;
 mod worker;
 
+pub use claim::ClaimError;
 pub use command::{Answer, Command};
 pub use config::{Device, PlaneConfig, Polling, PortConfig};
+pub use cores::MissingCores;
 pub use dpdk::{
     AttachError, ConfigureError, DeviceInfoError, EalError, HugeMemoryError, Link, MempoolError,
     PinError, PortLookupError, PortStats, RegisterError, RingError, RssTypes, ShutdownError,
@@ -50,3 +56,4 @@ pub use handle::WorkerStatus;
 pub use kernel_path::KernelPathError;
 pub use plane::{Dataplane, MbufUse, Summary};
 pub use port::{PortStatus, Steering};
+pub use rights::{Capability, MissingRights};

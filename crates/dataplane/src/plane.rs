@@ -1,7 +1,7 @@
 //! The whole plane, as the control core sees it.
 
 use std::sync::mpsc::{Receiver, channel};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
 use dpdk::{Eal, Mempool, ShutdownError};
@@ -17,6 +17,8 @@ use crate::worker::Phase;
 
 /// How long frames that are on their way have at a stop.
 const DRAIN: Duration = Duration::from_millis(500);
+/// How long a thread that panics tries to get at the ports.
+const IN_PANIC: Duration = Duration::from_millis(100);
 /// Looks at the rings, each after every worker has made a round, that must find them empty.
 const QUIET_LOOKS: u32 = 3;
 
@@ -163,6 +165,27 @@ impl Dataplane {
         let mut machinery = self.machinery();
         let ports = machinery.iter_mut().flat_map(|machinery| &mut machinery.ports);
         ports.map(LivePort::cut).filter(|down| *down).count()
+    }
+
+    /// [`Self::cut`] for a thread that panics: whoever has the ports has them for a moment, or is that very thread,
+    /// so that waiting ends. None: they could not be had.
+    pub fn cut_in_panic(&self) -> Option<usize> {
+        const STEP: Duration = Duration::from_millis(1);
+        let mut left = IN_PANIC;
+        loop {
+            let mut machinery = match self.machinery.try_lock() {
+                Ok(machinery) => machinery,
+                Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+                Err(TryLockError::WouldBlock) if left.is_zero() => return None,
+                Err(TryLockError::WouldBlock) => {
+                    std::thread::sleep(STEP);
+                    left = left.saturating_sub(STEP);
+                    continue;
+                }
+            };
+            let ports = machinery.iter_mut().flat_map(|machinery| &mut machinery.ports);
+            return Some(ports.map(LivePort::cut).filter(|down| *down).count());
+        }
     }
 
     /// Ends the plane in order: nothing is received any more, what is on its way is finished, links go down,

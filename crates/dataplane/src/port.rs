@@ -9,11 +9,13 @@ use dpdk::{
 use engine::PortIndex;
 use engine::owner::KEY_WORD;
 
+use crate::claim::{self, Claim, Claims};
 use crate::config::{Device, PortConfig};
 use crate::error::{PortFault, StartError};
 use crate::footprint::DESCRIPTORS;
-use crate::kernel_path;
+use crate::kernel_path::{self, KernelPathError};
 use crate::queues::QueuePlan;
+use crate::rtnetlink;
 
 /// Octets of the key where a device does not say how long it wants it.
 const KEY_LENGTH: usize = 40;
@@ -25,6 +27,8 @@ struct Attached {
     name: String,
     /// This process made it.
     made: bool,
+    /// Of its kernel interface; let go when the device is.
+    claim: Option<Claim>,
 }
 
 impl Drop for Attached {
@@ -46,6 +50,8 @@ pub(crate) struct FoundPort {
     workers: u16,
     /// A kernel interface that must be no way around.
     to_close: Option<String>,
+    /// The kernel interface by which a device without a link of its own is connected.
+    wire: Option<rtnetlink::Interface>,
     device: Attached,
 }
 
@@ -75,6 +81,7 @@ struct Facts {
     workers: u16,
     granted: Granted,
     steering: Steering,
+    wire: Option<rtnetlink::Interface>,
 }
 
 /// How frames come to their owner.
@@ -150,18 +157,31 @@ pub(crate) fn fault(config: &PortConfig) -> impl Fn(PortFault) -> StartError + u
 
 impl FoundPort {
     /// Finds or makes the device, and refuses it if the kernel has a way around it.
-    pub(crate) fn find(eal: &Eal, config: &PortConfig, workers: u16) -> Result<Self, PortFault> {
+    pub(crate) fn find(
+        eal: &Eal,
+        config: &PortConfig,
+        workers: u16,
+        claims: &mut Claims,
+    ) -> Result<Self, PortFault> {
         let name = config.device.dpdk_name(&config.name);
         let made_interface = config.device.makes_interface();
-        if let Some(interface) = config.device.interface().filter(|_| !made_interface) {
-            kernel_path::exists(interface)?;
+        let interface = config.device.interface();
+        // First the daemon that is in the way, if there is one.
+        let claim = interface.map(|interface| claims.claim(interface)).transpose()?;
+        match interface {
+            Some(interface) if made_interface => claim::is_free(interface)?,
+            Some(interface) => kernel_path::exists(interface)?,
+            None => {}
         }
         let (id, made) = match &config.device {
             Device::Pci(address) => (eal.eth_port_by_name(address)?, false),
             Device::Virtual { driver: _, args } => (eal.attach(&name, args)?, true),
         };
-        let device = Attached { eal: eal.clone(), name, made };
+        let mut device = Attached { eal: eal.clone(), name, made, claim };
         let info = eal.device_info(id)?;
+        if let (None, Some(index)) = (&device.claim, info.kernel_interface) {
+            device.claim = Some(claims.claim(&kernel_path::name_of(index)?)?);
+        }
         let to_close = match info.kernel_interface {
             Some(index) if !made_interface && !config.allow_kernel_path => {
                 let interface = kernel_path::name_of(index)?;
@@ -170,8 +190,16 @@ impl FoundPort {
             }
             Some(_) | None => None,
         };
+        let wire = match (info.kernel_interface, interface) {
+            (Some(index), Some(interface)) if !made_interface => {
+                let unreadable =
+                    |source| KernelPathError::Unreadable { interface: interface.into(), source };
+                Some(rtnetlink::Interface::new(index).map_err(unreadable)?)
+            }
+            (Some(_) | None, Some(_) | None) => None,
+        };
         let plan = QueuePlan::new(workers, config.queues, info.max_rx_queues, info.max_tx_queues);
-        Ok(Self { config: config.clone(), id, info, plan, workers, to_close, device })
+        Ok(Self { config: config.clone(), id, info, plan, workers, to_close, wire, device })
     }
 
     pub(crate) fn config(&self) -> &PortConfig {
@@ -180,7 +208,7 @@ impl FoundPort {
 
     /// Configures the device. Receive queue n takes its mbufs from `pools[n]`.
     pub(crate) fn configure(self, eal: &Eal, pools: &[Mempool]) -> Result<ReadyPort, PortFault> {
-        let Self { config, id, info, plan, workers, to_close, device } = self;
+        let Self { config, id, info, plan, workers, to_close, wire, device } = self;
         let rss = if plan.rx > 1 { rss_for(&info) } else { Err(one_queue(workers)) };
         let asked = dpdk::PortConfig {
             rx_queues: plan.rx,
@@ -205,7 +233,7 @@ impl FoundPort {
             }
             Err(steering) => steering,
         };
-        let facts = Facts { config, info, plan, workers, granted, steering };
+        let facts = Facts { config, info, plan, workers, granted, steering, wire };
         Ok(ReadyPort { port, facts, to_close, device })
     }
 }
@@ -273,14 +301,14 @@ impl ReadyPort {
 
 impl LivePort {
     pub(crate) fn status(&self, port: PortIndex) -> PortStatus {
-        let Facts { config, info, plan, workers: _, granted, steering } = &self.facts;
+        let Facts { config, info, plan, workers: _, granted, steering, wire: _ } = &self.facts;
         PortStatus {
             port,
             name: config.name.clone(),
             device: config.device.to_string(),
             driver: info.driver.clone(),
             mac: self.port.mac_address().unwrap_or_default(),
-            link: if config.device.is_elsewhere() { None } else { self.port.link().ok() },
+            link: self.link(),
             mtu: granted.mtu,
             rx_queues: plan.rx,
             tx_queues: plan.tx,
@@ -290,6 +318,17 @@ impl LivePort {
             kernel_path_allowed: config.allow_kernel_path,
             stats: self.port.stats().unwrap_or_default(),
         }
+    }
+
+    /// What the driver says; af_packet and af_xdp say nothing of their interface, and the kernel does.
+    fn link(&self) -> Option<Link> {
+        let Facts { config, wire, .. } = &self.facts;
+        if config.device.is_elsewhere() {
+            return None;
+        }
+        let link = self.port.link().ok()?;
+        let carrier = wire.as_ref().and_then(|wire| wire.has_carrier().ok());
+        Some(Link { up: link.up && carrier.unwrap_or(true), ..link })
     }
 
     /// Takes the link down. Returns whether the driver could.

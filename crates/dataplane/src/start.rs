@@ -8,8 +8,10 @@ use dpdk::{BURST, Eal, EalConfig, LogLevel, Mempool, socket_of_core};
 use engine::{PortIndex, ShardConfig, Snapshot, WorkerId};
 
 use crate::board::HitBoard;
+use crate::claim::Claims;
 use crate::clock::{Clock, Instants};
 use crate::config::{Device, PlaneConfig};
+use crate::cores;
 use crate::crew::{Crew, Equipment, Recruit, mesh};
 use crate::error::StartError;
 use crate::footprint::{CACHE, Demand, MemoryShortage};
@@ -20,6 +22,7 @@ use crate::outlet::Way;
 use crate::plane::{Dataplane, Machinery};
 use crate::polling::Pace;
 use crate::port::{FoundPort, LivePort, ReadyPort, fault};
+use crate::rights;
 
 /// Workers that DPDK can number beside the control thread (RTE_MAX_LCORE is 128).
 const MOST_WORKERS: usize = 127;
@@ -41,6 +44,10 @@ impl Dataplane {
             .ok()
             .filter(|&workers| workers > 0 && usize::from(workers) <= MOST_WORKERS)
             .ok_or(StartError::Workers(config.worker_cores.len()))?;
+        cores::check(config)?;
+        for port in &config.ports {
+            rights::check(port).map_err(|missing| fault(port)(missing.into()))?;
+        }
         let before = Instants::now();
         let eal = Eal::start(&eal_config(config))?;
         let found = find_ports(&eal, config, workers)?;
@@ -140,8 +147,11 @@ fn distinct(sockets: &[Option<u32>]) -> BTreeSet<Option<u32>> {
 }
 
 fn find_ports(eal: &Eal, config: &PlaneConfig, workers: u16) -> Result<Vec<FoundPort>, StartError> {
+    let mut claims = Claims::default();
     let ports = config.ports.iter();
-    ports.map(|port| FoundPort::find(eal, port, workers).map_err(fault(port))).collect()
+    ports
+        .map(|port| FoundPort::find(eal, port, workers, &mut claims).map_err(fault(port)))
+        .collect()
 }
 
 fn make_pools(

@@ -127,9 +127,10 @@ fn too_few_hugepages() {
 #[test]
 fn a_core_that_is_not_there() {
     alone(|| {
-        let (error, text) = refused(&nulls(&[1, 1000]));
-        assert!(matches!(error, StartError::Worker { worker: 1, core: 1000, .. }), "{text}");
-        assert!(text.contains("worker 1 on CPU 1000") && text.contains("Cpus_allowed"), "{text}");
+        let (error, text) = refused(&PlaneConfig { control_core: 999, ..nulls(&[1, 1000, 5000]) });
+        assert!(matches!(error, StartError::Cores(_)), "{text}");
+        let named = "control_core names CPU 999 and worker_cores names CPUs 1000 and 5000, but";
+        assert!(text.starts_with(named) && text.contains("AllowedCPUs="), "{text}");
     });
 }
 

@@ -3,6 +3,8 @@
 
 mod site;
 
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::time::Duration;
 
 use dataplane::{Dataplane, KernelPathError, PlaneConfig, PortFault, ShutdownError, StartError};
@@ -99,6 +101,66 @@ fn hosts_converse_over_taps_that_were_moved_to_them() {
         converse(&plane, &inside, &outside);
         end(&plane);
         assert!(!client.run(&["ip", "link", "show", "eth0"]).ok(), "the tap is gone");
+    });
+}
+
+#[test_case("net_tap", &[]; "a tap that is to be made")]
+#[test_case("net_af_packet", &["ip", "link", "add", "spare", "type", "veth"]; "af_packet")]
+fn a_device_that_another_process_has_is_refused(driver: &str, make: &[&str]) {
+    alone(|| {
+        let fw = Host::new("fw");
+        if !make.is_empty() {
+            drop(fw.run(make).expect_ok());
+        }
+        let name = b"sallyport-device-spare";
+        let address = SocketAddr::from_abstract_name(name).unwrap();
+        let _other = fw.inside(|| UnixDatagram::bind_addr(&address)).unwrap();
+        let config = plane_of(&[1], "net_null", &format!("{driver},iface=spare"));
+        let text = refusal(&fw, &config);
+        assert!(text.contains("another sallyportd has the interface spare"), "{text}");
+    });
+}
+
+#[test]
+fn a_tap_that_is_there_already_is_refused_and_left() {
+    alone(|| {
+        let fw = Host::new("fw");
+        let make = ["ip", "tuntap", "add", "dev", "spare", "mode", "tap", "multi_queue"];
+        drop(fw.run(&make).expect_ok());
+        let text = refusal(&fw, &plane_of(&[1], "net_null", "net_tap,iface=spare"));
+        assert!(text.contains("spare exists already: another program has it"), "{text}");
+        assert!(fw.run(&["ip", "link", "show", "spare"]).ok());
+    });
+}
+
+/// Why the second port cannot be used.
+fn refusal(fw: &Host, config: &PlaneConfig) -> String {
+    match fw.inside(|| start(config)) {
+        Err(StartError::Port { port, source: PortFault::Claim(fault), .. }) => {
+            assert_eq!(port, "wan0");
+            fault.to_string()
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test_case("net_af_packet", end; "af_packet")]
+#[test_case("net_af_xdp", end_with_af_xdp; "af_xdp")]
+fn a_kernel_interface_that_stays_shows_its_link(driver: &str, end: fn(&Dataplane)) {
+    alone(|| {
+        let between = Between::new();
+        let (lan, wan) = (format!("{driver},iface=lan"), format!("{driver},iface=wan"));
+        let plane = between.fw.inside(|| start(&plane_of(&[1], &lan, &wan))).unwrap();
+        let is_up = |port: usize| plane.ports()[port].link.is_some_and(|link| link.up);
+        wait_for("both links", || is_up(0) && is_up(1));
+        drop(between.srv.run(&["ip", "link", "set", "eth0", "down"]).expect_ok());
+        wait_for("the cable to be out", || !is_up(1));
+        between.srv.up("eth0");
+        wait_for("the cable to be in again", || is_up(1));
+        drop(between.fw.run(&["ip", "link", "del", "wan"]).expect_ok());
+        wait_for("the interface to be gone", || !is_up(1));
+        assert!(is_up(0), "the other has nothing to do with it");
+        end(&plane);
     });
 }
 

@@ -15,6 +15,8 @@ pub enum Counter {
     Consumed,
     /// Frames that the engine made (resets, ICMP errors) and gave out to be sent.
     Made,
+    /// ICMP errors that passed, by the session of the packet that they quote.
+    Related,
     /// Frames dropped, by reason.
     Dropped(DropReason),
     /// Frames rejected, by reason.
@@ -38,7 +40,8 @@ const ACCEPTED: usize = 1;
 const CONSUMED: usize = 2;
 const MADE: usize = 3;
 const HELD: usize = 4;
-const DROPPED: usize = 5;
+const RELATED: usize = 5;
+const DROPPED: usize = 6;
 const REJECTED: usize = DROPPED + DropReason::COUNT;
 const HANDED_OVER: usize = REJECTED + DropReason::COUNT;
 const CREATED: usize = HANDED_OVER + Cause::COUNT;
@@ -56,6 +59,7 @@ impl Counter {
             Self::Consumed => CONSUMED,
             Self::Made => MADE,
             Self::Held => HELD,
+            Self::Related => RELATED,
             Self::Dropped(reason) => DROPPED + reason.index(),
             Self::Rejected(reason) => REJECTED + reason.index(),
             Self::HandedOver(cause) => HANDED_OVER + cause.index(),
@@ -180,6 +184,7 @@ mod tests {
             Counter::Consumed,
             Counter::Made,
             Counter::Held,
+            Counter::Related,
         ];
         all.extend(DropReason::all().map(Counter::Dropped));
         all.extend(DropReason::all().map(Counter::Rejected));

@@ -177,7 +177,10 @@ impl<F: Frame, M: Memory> Shard<F, M> {
             let name = snapshot.policy.rule(outcome.rule).map_or("?", |rule| rule.name.as_str());
             let (passed, detail) = match outcome.mismatch {
                 None => (true, format!("{name}: matches")),
-                Some(mismatch) => (false, format!("{name}: {mismatch}")),
+                Some(mismatch) => {
+                    let why = snapshot.policy.policy().describe(mismatch, &query);
+                    (false, format!("{name}: no match, {why}"))
+                }
             };
             writer.steps.push(Step { name: "rule", passed, detail });
         }

@@ -28,7 +28,7 @@ pub use frame::{
 };
 pub use listing::{SessionFilter, SessionView};
 pub use policy::{PortIndex, RuleId, ZoneId};
-pub use reason::{Cause, Cut, DropReason, EndReason};
+pub use reason::{Cause, Cut, DropReason, EndReason, Epitaph};
 pub use session::track::Protocol;
 pub use session::{Direction, Slot, Time};
 pub use shard::{BURST, Burst, HandedBurst, Shard, ShardConfig};

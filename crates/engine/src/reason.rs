@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use session::Side;
 use session::fragment::FragmentFault;
 use session::track::Refusal;
 use wire::Fault;
@@ -19,6 +20,10 @@ wire::named! {
         SessionExpired = "session_expired",
         /// The packet belongs to a session that both sides had closed, or one had reset.
         SessionClosed = "session_closed",
+        /// The packet belongs to a session that ended before its full timeout, as the session table was nearly full.
+        SessionAgedEarly = "session_aged_early",
+        /// The packet belongs to a session that made room for another when the session table was full.
+        SessionEvicted = "session_evicted",
         /// The packet's session is not allowed by the policy any more.
         PolicyChanged = "policy_changed",
         /// The packet belongs to a session that an operator ended.
@@ -53,7 +58,9 @@ wire::named! {
         IcmpErrorUnrelated = "icmp_error_unrelated",
         /// An ICMP error that is not addressed to the sender of the packet that it quotes.
         IcmpErrorAddress = "icmp_error_address",
-        /// The session table is full.
+        /// An ICMP error beyond the hundred that a session may have in a second.
+        IcmpErrorRate = "icmp_error_rate",
+        /// The session table is full of conversations that are not evicted.
         TableFull = "table_full",
         /// The source has as many sessions as one may have.
         SourceLimit = "source_limit",
@@ -163,6 +170,10 @@ wire::named! {
     pub enum EndReason {
         /// No packet came for as long as its state's timeout.
         Timeout = "timeout",
+        /// The table was nearly full, and no packet came for as long as the timeout that was shortened for that.
+        AgedEarly = "aged_early",
+        /// The table was full, and it made room for a new session.
+        Evicted = "evicted",
         /// Both sides closed the TCP connection.
         TcpFin = "tcp_fin",
         /// One side reset the TCP connection.
@@ -178,6 +189,15 @@ wire::named! {
         /// An operator ended it.
         Cleared = "cleared",
     }
+}
+
+/// What is remembered of an ended session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Epitaph {
+    /// Why it ended.
+    pub reason: EndReason,
+    /// The side of its key that had opened it.
+    pub initiator: Side,
 }
 
 wire::named! {

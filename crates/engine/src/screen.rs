@@ -54,6 +54,8 @@ pub(crate) fn screen<F: Frame>(
             }
             transport(&descriptor).map(|kind| (descriptor, kind)).map_err(DropReason::from)
         }
+        // Whoever claims an address that is not of this side would draw its traffic to itself.
+        Class::Arp if topology.spoofed(port, descriptor.source) => Err(Cut::Spoofed.into()),
         Class::Arp | Class::LinkLocal => Ok((descriptor, Kind::Untracked)),
         Class::SlowProtocols => {
             listed(topology, port, 0x8809).map(|()| (descriptor, Kind::Untracked))

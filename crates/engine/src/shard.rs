@@ -25,16 +25,17 @@ use policy::{PortIndex, Query, RuleId};
 use session::fragment::Gatherer;
 use session::memory::Memory;
 use session::tombstone::Tombstones;
-use session::{Context, Found, Key, Sessions, Side, Slot, Time};
+use session::{Context, Found, Key, Lifetimes, Pressure, Sessions, Side, Slot, Time};
 use wire::{Descriptor, IcmpKind, Transport};
 
 use crate::counters::{Counter, Counters, RuleHits};
 use crate::frame::{Frame, HOPS_MAX, Handover, Judgement, Outbox, Verdict, WorkerId};
 use crate::screen::{Kind, OwnMacs, screen};
-use crate::{Cause, Cut, DropReason, EndReason, Snapshot};
+use crate::{Cause, Cut, DropReason, Epitaph, Snapshot};
 
 use self::reject::Allowance;
 use self::sources::Sources;
+use self::upkeep::Sweep;
 
 /// Frames that are judged in one go.
 pub const BURST: usize = 32;
@@ -99,22 +100,32 @@ struct Core<F, M: Memory> {
     share: u16,
     sessions: Sessions<M>,
     fragments: Gatherer<F>,
-    tombstones: Tombstones<EndReason>,
+    tombstones: Tombstones<Epitaph>,
     sources: Sources,
     counters: Counters,
     rule_hits: Vec<RuleHits>,
     own_macs: OwnMacs,
     allowance: Allowance,
     pickup_until: Time,
-    /// Where the sweep after a change of policy stands; none: it is through.
-    sweep: Option<u32>,
+    /// How far timeouts are shrunk, since the table is nearly full.
+    pressure: Pressure,
+    sweep: Sweep,
 }
 
 /// What every step of one call is given.
 struct Turn<'a, O> {
     now: Time,
     snapshot: &'a Snapshot,
+    /// The snapshot's timeouts under the shard's pressure.
+    lifetimes: &'a Lifetimes,
     out: &'a mut O,
+}
+
+impl<'a, O> Turn<'a, O> {
+    #[inline]
+    fn new(now: Time, snapshot: &'a Snapshot, pressure: Pressure, out: &'a mut O) -> Self {
+        Self { now, snapshot, lifetimes: snapshot.lifetimes_under(pressure), out }
+    }
 }
 
 /// A packet that is judged: one frame, or all frames of one datagram.
@@ -201,7 +212,8 @@ impl<F: Frame, M: Memory> Shard<F, M> {
             own_macs,
             allowance: Allowance::default(),
             pickup_until,
-            sweep: None,
+            pressure: Pressure::NONE,
+            sweep: Sweep::default(),
         };
         Ok(Self { snapshot, core })
     }
@@ -210,7 +222,7 @@ impl<F: Frame, M: Memory> Shard<F, M> {
     pub fn process(&mut self, now: Time, burst: &mut Burst<F>, out: &mut impl Outbox<F>) {
         let Self { snapshot, core } = self;
         core.counters.received(burst.len());
-        let mut turn = Turn { now, snapshot, out };
+        let mut turn = Turn::new(now, snapshot, core.pressure, out);
         let mut screened = ArrayVec::<Screened, BURST>::new();
         for frame in burst.iter() {
             screened.push(core.prepare(&turn, frame));
@@ -229,7 +241,7 @@ impl<F: Frame, M: Memory> Shard<F, M> {
     /// Judges frames that other workers handed over. The burst is empty afterwards.
     pub fn accept(&mut self, now: Time, burst: &mut HandedBurst<F>, out: &mut impl Outbox<F>) {
         let Self { snapshot, core } = self;
-        let mut turn = Turn { now, snapshot, out };
+        let mut turn = Turn::new(now, snapshot, core.pressure, out);
         for (frame, tag) in burst.drain(..) {
             core.counters.increment(Counter::Accepted);
             if tag.cause == Cause::Reassembled {
@@ -260,6 +272,11 @@ impl<F: Frame, M: Memory> Shard<F, M> {
     /// How many sessions there are, those whose timeout is over but whose timer has not come included.
     pub fn session_count(&self) -> u32 {
         self.core.sessions.len()
+    }
+
+    /// How far timeouts are shrunk, since the table is nearly full.
+    pub fn pressure(&self) -> Pressure {
+        self.core.pressure
     }
 
     /// How many sessions it has room for.
@@ -353,7 +370,7 @@ impl<F: Frame, M: Memory> Core<F, M> {
         lookup: &Lookup,
     ) -> Fate {
         let Lookup { key, side: _, hash, guess } = lookup;
-        match self.sessions.find(key, *hash, *guess, turn.now, &turn.snapshot.lifetimes) {
+        match self.sessions.find(key, *hash, *guess, turn.now, turn.lifetimes) {
             Found::Live(slot) => self.judge_known(turn, packet, lookup, slot),
             Found::Stale(slot) => {
                 self.end_expired(turn, slot);

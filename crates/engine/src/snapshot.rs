@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use policy::{CompiledPolicy, Policy, RuleNames, TimeoutSet, Topology};
-use session::{Lifetimes, TimeoutClass, Timeouts};
+use session::{Lifetimes, Pressure, TimeoutClass, Timeouts};
 
 /// How many sessions there may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +26,8 @@ pub struct Snapshot {
     pub topology: Topology,
     /// Timeouts, those of services and rules included.
     pub lifetimes: Lifetimes,
+    /// The same under every degree of pressure, rising: made here, so that a worker only chooses.
+    shrunk: Vec<Lifetimes>,
     /// Bounds.
     pub limits: Limits,
     /// One more than the greatest rule identity: what hit counters need.
@@ -53,14 +55,23 @@ impl Snapshot {
                     .collect()
             })
             .collect();
+        let lifetimes = Lifetimes::new(timeouts, sets.iter().map(Vec::as_slice));
         Arc::new(Self {
             generation,
-            lifetimes: Lifetimes::new(timeouts, sets.iter().map(Vec::as_slice)),
+            shrunk: Pressure::degrees().map(|pressure| lifetimes.under(pressure)).collect(),
+            lifetimes,
             policy,
             topology: topology.clone(),
             limits,
             rule_count: names.len(),
         })
+    }
+
+    /// The timeouts that hold under a pressure.
+    #[inline]
+    pub(crate) fn lifetimes_under(&self, pressure: Pressure) -> &Lifetimes {
+        let shrunk = pressure.index().checked_sub(1).and_then(|degree| self.shrunk.get(degree));
+        shrunk.unwrap_or(&self.lifetimes)
     }
 
     /// What entries keep of the generation.

@@ -1,7 +1,7 @@
 //! Matching as the contract words it: rule after rule, condition after condition. Slow and obviously
 //! right: the oracle of the compiled classifier, and what `explain` shows.
 
-use crate::{AddressSet, Policy, Query, Rule};
+use crate::{AddressSet, PROTOCOLS, Policy, Query, Rule};
 
 wire::named! {
     /// The first condition of a rule that a packet does not meet.
@@ -45,9 +45,41 @@ impl Rule {
 }
 
 impl Policy {
+    /// What a mismatch means for this packet, with the words of the configuration.
+    #[must_use]
+    pub fn describe(&self, mismatch: Mismatch, query: &Query) -> String {
+        let Query { from, to, source, destination, .. } = query;
+        match mismatch {
+            Mismatch::Disabled => "it is not enabled".to_owned(),
+            Mismatch::From => format!("`from` does not hold zone {}", self.zone_name(*from)),
+            Mismatch::To => format!("`to` does not hold zone {}", self.zone_name(*to)),
+            Mismatch::Source => format!("`source` does not hold {source}"),
+            Mismatch::NotSource => format!("`not_source` holds {source}"),
+            Mismatch::Destination => format!("`destination` does not hold {destination}"),
+            Mismatch::NotDestination => format!("`not_destination` holds {destination}"),
+            Mismatch::Service => format!("`service` does not hold {}", service_of(query)),
+        }
+    }
+
     /// The position of the first rule that matches.
     #[must_use]
     pub fn first_match(&self, query: &Query) -> Option<usize> {
         self.rules.iter().position(|rule| rule.mismatch(query).is_none())
+    }
+}
+
+/// The packet as a service item would be written for it.
+fn service_of(query: &Query) -> String {
+    let number = query.protocol;
+    let name = PROTOCOLS.iter().find(|(_, known)| *known == number).map(|(name, _)| *name);
+    match (name, query.icmp) {
+        (Some(name), Some((kind, code))) => format!("{name}/{kind}/{code}"),
+        (Some(name @ ("tcp" | "udp" | "sctp")), None) if query.source_port == 0 => {
+            format!("{name}/{}", query.destination_port)
+        }
+        (Some(name @ ("tcp" | "udp" | "sctp")), None) => {
+            format!("{name}/{} from port {}", query.destination_port, query.source_port)
+        }
+        (Some(_) | None, _) => format!("ip/{number}"),
     }
 }

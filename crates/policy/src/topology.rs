@@ -5,8 +5,9 @@ use core::net::IpAddr;
 
 use crate::{AddressSet, ZoneId};
 
-/// Ethertypes that every wire passes: IPv4, ARP, IPv6, LLDP.
-pub const DEFAULT_ETHERTYPES: &[u16] = &[0x0800, 0x0806, 0x86dd, 0x88cc];
+/// Ethertypes that every wire passes: IPv4, ARP, IPv6. Protocols of the link itself, such as LLDP, pass by
+/// their group address (01-80-C2-00-00-0x), not by their ethertype.
+pub const DEFAULT_ETHERTYPES: &[u16] = &[0x0800, 0x0806, 0x86dd];
 
 /// An Ethernet port of the box, by its position in the configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -108,7 +108,8 @@ pub(crate) struct ExplainArguments {
     #[arg(
         value_name = "TUPLE",
         required = true,
-        help = "proto source[:port] destination[:port] in=PORT [flags=S]"
+        help = "proto source[:port] destination[:port] in=PORT [flags=S]; IPv6 in brackets where a port \
+                follows; tcp, udp and sctp need the destination port"
     )]
     pub(crate) tuple: Vec<String>,
 }

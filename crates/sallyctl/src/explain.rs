@@ -19,7 +19,10 @@ pub(crate) fn run(
     let ExplainArguments { config, tuple } = arguments;
     // One word may hold the whole tuple, where the shell was given it in quotes.
     let words = tuple.iter().flat_map(|word| word.split_ascii_whitespace());
-    let tuple = Tuple::parse(words).map_err(Failure::usage)?;
+    let mut tuple = Tuple::parse(words).map_err(Failure::usage)?;
+    if tuple.proto.has_ports() {
+        tuple.source_port.get_or_insert(EPHEMERAL);
+    }
     let Some(file) = config else { return live::explain(general, tuple, out) };
     let config = check::load(file)?.config;
     let topology = &config.topology;
@@ -31,7 +34,7 @@ pub(crate) fn run(
     let probe = Probe {
         in_port,
         protocol: tuple.proto.0,
-        source: (tuple.source, tuple.source_port.unwrap_or(EPHEMERAL)),
+        source: (tuple.source, tuple.source_port.unwrap_or(0)),
         destination: (tuple.destination, tuple.destination_port.unwrap_or(0)),
         flags: flags_from_letters(tuple.flags.as_deref().unwrap_or("S")).unwrap_or_default(),
         icmp: None,

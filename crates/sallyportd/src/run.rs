@@ -6,8 +6,8 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::thread;
 use std::time::{Duration, Instant};
+use std::{panic, process, thread};
 
 use anyhow::{Result, anyhow, bail};
 use config::{Loaded, ValidConfig};
@@ -35,6 +35,7 @@ pub(crate) fn run(file: &Path) -> Result<()> {
     let plane = LivePlane::start(first.config(), &first.snapshot())?;
     let ready = describe(first.config(), &openings);
     let plane = Arc::new(plane);
+    cut_on_panic(Arc::clone(&plane));
     let control = match Control::start(openings, first, Arc::clone(&plane), started) {
         Ok(control) => control,
         Err(error) => {
@@ -52,6 +53,15 @@ pub(crate) fn run(file: &Path) -> Result<()> {
     }
     log::info!("ended after {} s", started.elapsed().as_secs());
     Ok(())
+}
+
+/// From here on a panic of any thread sets the links down and ends the process, in builds that unwind as well.
+fn cut_on_panic(plane: Arc<LivePlane>) {
+    panic::set_hook(Box::new(move |panic| {
+        let thread = thread::current();
+        control::last_words(&*plane, thread.name().unwrap_or("unnamed"), panic);
+        process::abort();
+    }));
 }
 
 /// The main thread's work, until a signal to end.

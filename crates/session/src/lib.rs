@@ -9,6 +9,7 @@ pub mod key;
 mod lifetimes;
 pub mod memory;
 mod prefetch;
+mod pressure;
 mod sessions;
 mod table;
 pub mod tcp;
@@ -20,6 +21,7 @@ mod wheel;
 
 pub use key::{Context, Key, Side};
 pub use lifetimes::{LONGEST, Lifetimes};
+pub use pressure::Pressure;
 pub use sessions::{Found, Opening, Sessions, Summary};
 pub use table::{Entry, EntryCost, Full, Slot};
 pub use time::Time;

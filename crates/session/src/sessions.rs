@@ -7,8 +7,8 @@
 use crate::key::{HashSeed, Key, Side};
 use crate::lifetimes::Lifetimes;
 use crate::memory::Memory;
-use crate::table::{Cold, Entry, Full, Slot, Table};
-use crate::track::Track;
+use crate::table::{Entry, Full, Slot, Table};
+use crate::track::{EvictionClass, Track};
 use crate::wheel::Wheel;
 use crate::{Direction, Time};
 
@@ -48,8 +48,8 @@ pub struct Opening {
     pub timeouts: u16,
     /// The port by which the initiator's packets come.
     pub in_port: u8,
-    /// Bits that only the caller gives a meaning.
-    pub marks: u8,
+    /// A bit that only the caller gives a meaning.
+    pub mark: bool,
 }
 
 /// All that is known of a session, copied out: for listings, logs and tombstones.
@@ -79,9 +79,12 @@ pub struct Summary {
     pub generation: u16,
     /// The port by which the initiator's packets come.
     pub in_port: u8,
-    /// The caller's bits.
-    pub marks: u8,
+    /// The caller's bit.
+    pub mark: bool,
 }
+
+/// Sessions that the choice of one to evict puts elsewhere before it takes the next as it is.
+const LOOKS: u32 = 16;
 
 /// Low 32 bits of a time's milliseconds: what an entry keeps.
 #[inline]
@@ -216,18 +219,17 @@ impl<M: Memory> Sessions<M> {
         lifetimes: &Lifetimes,
     ) -> Result<Slot, Full> {
         let slot = self.table.insert(key, hash, opening.initiator)?;
-        let Opening { initiator: _, track, rule, generation, timeouts, in_port, marks } = opening;
+        let Opening { initiator: _, track, rule, generation, timeouts, in_port, mark } = opening;
         let entry = self.table.entry_mut(slot);
         entry.track = track;
         entry.rule = rule;
         entry.generation = generation;
         entry.timeouts = timeouts;
         entry.in_port = in_port;
-        entry.marks = marks;
+        entry.set_mark(mark);
         entry.last_seen = stamp(now);
-        self.table.cold_mut(slot).created.set(now.as_millis());
-        let timeout = self.timeout_millis(slot, lifetimes);
-        self.wheel.link(&mut self.table, slot, now.as_millis() + u64::from(timeout));
+        self.table.cold_mut(slot).set_created(now.as_millis());
+        self.arm(slot, now, lifetimes);
         self.epoch += 1;
         Ok(slot)
     }
@@ -236,17 +238,61 @@ impl<M: Memory> Sessions<M> {
     #[inline]
     pub fn count(&mut self, slot: Slot, direction: Direction, frames: u32, octets: u32, now: Time) {
         self.table.entry_mut(slot).last_seen = stamp(now);
-        let cold = self.table.cold_mut(slot);
-        cold.packets[direction.index()].add(u64::from(frames));
-        cold.bytes[direction.index()].add(u64::from(octets));
+        self.table.cold_mut(slot).count(direction.index(), frames, octets);
     }
 
-    /// Puts the session's timer where its state wants it. Needed only when its timeout became shorter: a
-    /// longer one is found out when the timer comes.
+    /// Puts the session's timer where its state wants it. Needed only when its timeout became shorter or its
+    /// [`EvictionClass`] another: a longer timeout is found out when the timer comes.
     pub fn rearm(&mut self, slot: Slot, now: Time, lifetimes: &Lifetimes) {
-        let left = self.timeout_millis(slot, lifetimes).saturating_sub(self.idle_millis(slot, now));
         self.wheel.unlink(&mut self.table, slot);
-        self.wheel.link(&mut self.table, slot, now.as_millis() + u64::from(left));
+        self.arm(slot, now, lifetimes);
+    }
+
+    /// The millisecond at which the session's timeout is over, or now.
+    fn deadline(&self, slot: Slot, now: Time, lifetimes: &Lifetimes) -> u64 {
+        let left = self.timeout_millis(slot, lifetimes).saturating_sub(self.idle_millis(slot, now));
+        now.as_millis() + u64::from(left)
+    }
+
+    fn arm(&mut self, slot: Slot, now: Time, lifetimes: &Lifetimes) {
+        let deadline = self.deadline(slot, now, lifetimes);
+        let class = self.table.entry(slot).track.eviction_class();
+        self.wheel.link(&mut self.table, slot, class, deadline);
+    }
+
+    /// Whether all places are taken.
+    #[inline]
+    pub fn is_full(&self) -> bool {
+        self.len() >= self.capacity()
+    }
+
+    /// Whether [`Self::open`] would find a place for a key of this hash once there is an entry for it.
+    pub fn has_place(&self, hash: u64) -> bool {
+        self.table.has_place(hash)
+    }
+
+    /// The session that makes room for another: of the first [`EvictionClass`] that has any, the one whose timer comes
+    /// first. Those that were seen since their timer was set, or that have come further, are put where they
+    /// belong; after 16 of them the next of the class is taken as it is. None: all that were
+    /// looked at are conversations in both directions.
+    pub fn victim(&mut self, now: Time, lifetimes: &Lifetimes) -> Option<Slot> {
+        let mut looks = 0;
+        for &class in EvictionClass::ALL.iter().filter(|&&class| class != EvictionClass::Never) {
+            while let Some((slot, is_before)) = self.wheel.first(class) {
+                let stays = self.table.entry(slot).track.eviction_class() == class;
+                let deadline = self.deadline(slot, now, lifetimes);
+                let seen_since = deadline > now.as_millis() && is_before(deadline);
+                if stays && (!seen_since || looks >= LOOKS) {
+                    return Some(slot);
+                }
+                if looks >= 2 * LOOKS {
+                    return None;
+                }
+                looks += 1;
+                self.rearm(slot, now, lifetimes);
+            }
+        }
+        None
     }
 
     /// Ends a session.
@@ -268,10 +314,8 @@ impl<M: Memory> Sessions<M> {
         while *budget > 0 {
             let slot = self.wheel.due(&mut self.table, now.as_millis())?;
             *budget -= 1;
-            let left =
-                self.timeout_millis(slot, lifetimes).saturating_sub(self.idle_millis(slot, now));
-            self.wheel.link(&mut self.table, slot, now.as_millis() + u64::from(left));
-            if left == 0 {
+            self.arm(slot, now, lifetimes);
+            if self.is_stale(slot, now, lifetimes) {
                 return Some(slot);
             }
         }
@@ -281,22 +325,22 @@ impl<M: Memory> Sessions<M> {
     /// All that is known of a session.
     pub fn summary(&self, slot: Slot, now: Time, lifetimes: &Lifetimes) -> Summary {
         let entry = self.table.entry(slot);
-        let Cold { previous: _, next: _, created, packets, bytes } = *self.table.cold(slot);
+        let cold = self.table.cold(slot);
         let idle = u64::from(self.idle_millis(slot, now));
         Summary {
             slot,
             key: self.table.key(slot),
             initiator: entry.initiator(),
             track: entry.track,
-            created: Time::from_millis(created.get()),
+            created: Time::from_millis(cold.created()),
             last_seen: Time::from_millis(now.as_millis().saturating_sub(idle)),
             timeout_millis: self.timeout_millis(slot, lifetimes),
-            packets: packets.map(crate::table::Count48::get),
-            bytes: bytes.map(crate::table::Count48::get),
+            packets: cold.packets(),
+            bytes: cold.bytes(),
             rule: entry.rule,
             generation: entry.generation,
             in_port: entry.in_port,
-            marks: entry.marks,
+            mark: entry.mark(),
         }
     }
 }

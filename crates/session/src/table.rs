@@ -2,14 +2,15 @@
 //!
 //! ```text
 //!   hash ──► bucket (64 octets)              entry (64 octets)             cold part
-//!            8 tags of 16 bits  ── tag hit ─► key, track, last seen         counters, creation, timer links
-//!            8 indices of 32 bits             IPv6: index of the addresses ─► wide part (32 octets)
+//!            10 tags of 16 bits ── tag hit ─► key, track, last seen         counters, creation, timer links
+//!            10 indices of 32 bits            IPv6: index of the addresses ─► wide part (32 octets)
 //! ```
 //!
 //! Each key has two buckets to choose from and goes to the one with more room; what finds both full
 //! goes to a small stash. Nothing is ever moved and nothing grows: an entry keeps its index for life.
 //! Timers are in [`crate::wheel`], what sessions mean is in [`crate::sessions`].
 
+use crate::Time;
 use crate::key::{Addresses, Context, Endpoints, Key, Side};
 use crate::memory::Memory;
 use crate::track::Track;
@@ -28,13 +29,14 @@ impl Slot {
 
 /// No entry: the end of a list.
 pub(crate) const NONE: u32 = u32::MAX;
-const WAYS: usize = 8;
-/// Share of a bucket's places that are used when the table holds its capacity. At 0.6 with two choices of
-/// eight places, some 6 of 10 million keys find both buckets full.
+const WAYS: usize = 10;
+/// Share of the buckets' places that are used when the table holds its capacity. At 0.6 with two choices of
+/// ten places, none of 10 million keys finds both buckets full, nor of 60 million that come in the place of others. (With
+/// eight places it is 20 of 4 million in the long run.)
 const LOAD: f64 = 0.6;
 const STASH: usize = 64;
 
-/// Eight places of one cache line.
+/// Ten places of one cache line.
 #[derive(Clone, Copy, Debug, Default)]
 #[repr(C, align(64))]
 struct Bucket {
@@ -62,8 +64,8 @@ pub struct Entry {
     flags: u8,
     /// The port that the initiator's packets come in by.
     pub in_port: u8,
-    /// Bits that only the caller gives a meaning.
-    pub marks: u8,
+    /// ICMP errors in the second that `flags` keeps.
+    errors: u8,
     /// How far the conversation has come.
     pub track: Track,
 }
@@ -71,6 +73,13 @@ pub struct Entry {
 const USED: u8 = 1;
 const WIDE: u8 = 2;
 const UPPER_INITIATES: u8 = 4;
+const MARK: u8 = 8;
+/// The bits above: the second of the last ICMP error, modulo 16.
+const SECOND_SHIFT: u32 = 4;
+
+/// ICMP errors that a session may have in a second. A trace of a route by pings of one identifier has three errors of
+/// each of 30 routers, all within a second; nothing that is of use has more.
+const ERRORS_A_SECOND: u8 = 100;
 
 impl Entry {
     /// The side of the key that opened the session.
@@ -85,6 +94,32 @@ impl Entry {
         self.context
     }
 
+    /// A bit that only the caller gives a meaning.
+    #[inline]
+    pub const fn mark(&self) -> bool {
+        self.flags & MARK != 0
+    }
+
+    /// Sets the caller's bit.
+    pub fn set_mark(&mut self, mark: bool) {
+        self.flags = self.flags & !MARK | if mark { MARK } else { 0 };
+    }
+
+    /// Counts an ICMP error on the session: whether it is within the 100 of one second.
+    ///
+    /// Seconds are told apart modulo 16. So after a second with too many, one 16 s later may have none; what is lost
+    /// then comes again, as the packet that causes it does.
+    pub fn admit_error(&mut self, now: Time) -> bool {
+        let second = u8::try_from(now.as_millis() / 1000 % 16).unwrap_or(0);
+        if self.flags >> SECOND_SHIFT != second {
+            self.flags = self.flags & ((1 << SECOND_SHIFT) - 1) | second << SECOND_SHIFT;
+            self.errors = 0;
+        }
+        let admitted = self.errors < ERRORS_A_SECOND;
+        self.errors += u8::from(admitted);
+        admitted
+    }
+
     /// The IP protocol number.
     #[inline]
     pub const fn protocol(&self) -> u8 {
@@ -92,41 +127,80 @@ impl Entry {
     }
 }
 
-/// A count of 48 bits: 281 TB, or a billion years of milliseconds short of nine thousand.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Count48([u16; 3]);
-
-impl Count48 {
-    #[inline]
-    pub(crate) fn get(self) -> u64 {
-        u64::from(self.0[0]) | u64::from(self.0[1]) << 16 | u64::from(self.0[2]) << 32
-    }
-
-    #[inline]
-    #[expect(clippy::cast_possible_truncation, reason = "each part is masked by its shift")]
-    pub(crate) fn set(&mut self, value: u64) {
-        let value = value.min((1 << 48) - 1);
-        self.0 = [value as u16, (value >> 16) as u16, (value >> 32) as u16];
-    }
-
-    #[inline]
-    pub(crate) fn add(&mut self, more: u64) {
-        self.set(self.get() + more);
-    }
-}
-
 /// What is read only when a session is listed, logged, re-armed or ended, and counted once a packet.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub(crate) struct Cold {
-    /// Neighbours in the timer wheel's list; the first of a list holds its wheel place in `previous`.
+    /// Neighbours in the timer wheel's list; the first of a list holds the list's number in `previous`.
     pub(crate) previous: u32,
     /// Next in the timer wheel's list, or in the list of free entries.
     pub(crate) next: u32,
-    /// Millisecond of creation.
-    pub(crate) created: Count48,
-    pub(crate) packets: [Count48; 2],
-    pub(crate) bytes: [Count48; 2],
+    /// Low 32 of 40 bits: a trillion packets.
+    packets: [u32; 2],
+    /// Low 32 of 48 bits: 281 TB.
+    bytes: [u32; 2],
+    bytes_high: [u16; 2],
+    packets_high: [u8; 2],
+    /// 48 bits, lowest first.
+    created: [u16; 3],
+}
+
+impl Cold {
+    /// The millisecond of creation.
+    pub(crate) fn created(&self) -> u64 {
+        let [low, middle, high] = self.created.map(u64::from);
+        low | middle << 16 | high << 32
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "each part is what its shift leaves")]
+    pub(crate) fn set_created(&mut self, millis: u64) {
+        self.created = [millis as u16, (millis >> 16) as u16, (millis >> 32) as u16];
+    }
+
+    /// Frames and octets in a direction.
+    #[inline]
+    pub(crate) fn count(&mut self, direction: usize, frames: u32, octets: u32) {
+        let (packets, carry) = self.packets[direction].overflowing_add(frames);
+        self.packets[direction] = packets;
+        let (bytes, carry_bytes) = self.bytes[direction].overflowing_add(octets);
+        self.bytes[direction] = bytes;
+        if carry | carry_bytes {
+            self.carry(direction, carry, carry_bytes);
+        }
+    }
+
+    /// Counts that would not fit stay at the greatest.
+    #[cold]
+    fn carry(&mut self, direction: usize, packets: bool, bytes: bool) {
+        if packets {
+            match self.packets_high[direction].checked_add(1) {
+                Some(high) => self.packets_high[direction] = high,
+                None => self.packets[direction] = u32::MAX,
+            }
+        }
+        if bytes {
+            match self.bytes_high[direction].checked_add(1) {
+                Some(high) => self.bytes_high[direction] = high,
+                None => self.bytes[direction] = u32::MAX,
+            }
+        }
+    }
+
+    /// Packets by direction.
+    pub(crate) fn packets(&self) -> [u64; 2] {
+        let of = |direction: usize| {
+            u64::from(self.packets_high[direction]) << 32 | u64::from(self.packets[direction])
+        };
+        [of(0), of(1)]
+    }
+
+    /// Octets by direction.
+    pub(crate) fn bytes(&self) -> [u64; 2] {
+        let of = |direction: usize| {
+            u64::from(self.bytes_high[direction]) << 32 | u64::from(self.bytes[direction])
+        };
+        [of(0), of(1)]
+    }
 }
 
 impl Default for Cold {
@@ -134,9 +208,11 @@ impl Default for Cold {
         Self {
             previous: NONE,
             next: NONE,
-            created: Count48::default(),
-            packets: [Count48::default(); 2],
-            bytes: [Count48::default(); 2],
+            packets: [0; 2],
+            bytes: [0; 2],
+            bytes_high: [0; 2],
+            packets_high: [0; 2],
+            created: [0; 3],
         }
     }
 }
@@ -212,7 +288,7 @@ fn tag(hash: u64) -> u16 {
     (u16::from_le_bytes([a, b]) ^ u16::from_le_bytes([c, d])).max(1)
 }
 
-/// The places of a bucket that bear a tag. All eight tags are compared at once.
+/// The places of a bucket that bear a tag. All tags are compared at once.
 #[inline]
 fn ways(bucket: &Bucket, tag: u16) -> impl Iterator<Item = usize> {
     let mut mask = 0_u32;
@@ -323,6 +399,13 @@ impl<M: Memory> Table<M> {
             && entry.ports == ports
             && entry.context == key.context
             && entry.protocol == key.protocol
+    }
+
+    /// Whether a key of this hash would find a place in a bucket or in the stash.
+    pub(crate) fn has_place(&self, hash: u64) -> bool {
+        let buckets = choices(hash, self.buckets.len());
+        self.stash.len() < STASH
+            || buckets.iter().any(|&choice| self.buckets[choice].tags.contains(&0))
     }
 
     /// Takes an entry for a key that is not in the table.

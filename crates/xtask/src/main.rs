@@ -1,4 +1,4 @@
-//! Developers' commands: `cargo xtask test`, `demo`, `image`.
+//! Developers' commands: `cargo xtask test`, `differential`, `demo`, `image`.
 //!
 //! What is not here: anything that the product does itself, and the tests, which live beside the
 //! code they test.
@@ -7,6 +7,7 @@
 
 mod arrows;
 mod demo;
+mod differential;
 mod image;
 mod layout;
 mod nextest;
@@ -22,6 +23,8 @@ cargo xtask <command>
 
   test            everything that must hold: format, lints, crate arrows, unit tests,
                   end-to-end tests in network namespaces (as root), docs
+  differential    the comparison with the kernel's connection tracking, longer than in the test:
+                  DIFFERENTIAL_SECONDS (600) and DIFFERENTIAL_SEED (the time) from the environment
   demo [--keep]   two hosts joined through the firewall, shown with evidence;
                   --keep leaves the box running to play with, until Ctrl-C
   image           build the container image and run it, with buildah and podman
@@ -41,6 +44,7 @@ fn main() -> ExitCode {
 fn dispatch(words: &[&str]) -> Result<ExitCode> {
     match words {
         ["test"] => test::run(),
+        ["differential"] => differential::run(),
         ["demo"] => demo::run(false),
         ["demo", "--keep"] => demo::run(true),
         ["image"] => image::run(),

@@ -10,9 +10,10 @@ use anyhow::{Result, bail};
 use crate::step::{cargo, checkout, in_words, is_root, now, program, report, step};
 use crate::{arrows, layout, nextest};
 
-/// Tests that make network namespaces: those of the daemon from outside, and those of the kit.
-const IN_NAMESPACES: &str =
-    "(package(sallyportd) & kind(test)) | (package(testkit) & test(/^netns::/))";
+/// Tests that make network namespaces: those of the daemon from outside, those of the kit, and the comparison with
+/// the kernel.
+const IN_NAMESPACES: &str = "(package(sallyportd) & kind(test)) | (package(testkit) & test(/^netns::/)) \
+                             | binary_id(engine::differential)";
 
 pub(crate) fn run() -> Result<ExitCode> {
     let start = now();

@@ -87,6 +87,35 @@ fn system() {
 }
 
 #[test]
+fn what_would_have_no_effect() {
+    refused_in_a_rule(&[
+        (
+            "timeouts = { fragment = \"1s\" }",
+            "fragment",
+            "\"fragment\" in timeouts of [[rule]] would have no effect",
+            "set it in [timeouts]",
+        ),
+        (
+            "[services]\nweb = { items = [\"tcp/80\"], timeouts = { expectation = \"1s\" } }",
+            "expectation",
+            "would have no effect",
+            "set it in [timeouts]",
+        ),
+        ("service = [\"tcp/0\"]", "\"tcp/0\"", "port 0 never passes", "from 1 to 65535"),
+        ("service = [\"udp/0-0\"]", "\"udp/0-0\"", "port 0 never passes", "from 1 to 65535"),
+        (
+            "service = [{ proto = \"tcp\", port = \"0\" }]",
+            "\"0\"",
+            "port 0 never passes",
+            "from 1 to 65535",
+        ),
+        ("service = [{ proto = \"tcp\", source_port = 0 }]", "0", "out of range", "1 to 65535"),
+        ("source = [\"10.0.0.0/08\"]", "\"10.0.0.0/08\"", "begins with 0", "\"10.0.0.0/8\""),
+        ("source = [\"0.0.0.0/00\"]", "\"0.0.0.0/00\"", "begins with 0", "\"0.0.0.0/0\""),
+    ]);
+}
+
+#[test]
 fn metrics_sessions_timeouts_and_log() {
     refused_at_the_top(&[
         ("[metrics]\nlisten = \"localhost\"", "\"localhost\"", "not an address", "127.0.0.1:9105"),

@@ -1,10 +1,11 @@
 //! Files that cannot be read, and lists in files of their own.
 
 use std::fs;
+use std::path::Path;
 
 use super::{PORTS, RULE};
 
-fn message(path: &std::path::Path) -> String {
+fn message(path: &Path) -> String {
     config::load(path).expect_err("this is no configuration").to_string()
 }
 
@@ -15,6 +16,46 @@ fn a_missing_file_and_a_directory_are_told_apart() {
     let missing = message(&directory.path().join("missing.toml"));
     assert!(missing.contains("there is no such file"), "{missing}");
     assert!(missing.contains("missing.toml: error:"), "{missing}");
+}
+
+/// What would never end, or wait for ever, is refused at once; in the place of either file.
+#[test]
+fn what_is_no_regular_file_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let fifo = directory.path().join("fifo");
+    nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let path = directory.path().join("fw.toml");
+    for (file, why) in [
+        (fifo.as_path(), "it is not a regular file"),
+        (Path::new("/dev/zero"), "it is not a regular file"),
+        (directory.path(), "it is a directory"),
+    ] {
+        let refused = message(file);
+        assert!(refused.contains(&format!("cannot be read: {why}")), "{refused}");
+        let list = format!("[addresses]\nlist = {{ file = {file:?} }}\n");
+        fs::write(&path, format!("{PORTS}{RULE}{list}")).unwrap();
+        let refused = message(&path);
+        assert!(refused.contains(&format!("cannot be read: {why}")), "{refused}");
+    }
+}
+
+#[test]
+fn files_have_a_greatest_size() {
+    let directory = tempfile::tempdir().unwrap();
+    let (path, list) = (directory.path().join("fw.toml"), directory.path().join("list.txt"));
+    // Of zero bytes that take no place on the disk.
+    let sparse = |path: &Path, bytes| fs::File::create(path).unwrap().set_len(bytes).unwrap();
+    sparse(&path, (16 << 20) + 1);
+    let refused = message(&path);
+    assert!(refused.contains("it is larger than 16 MiB, the limit"), "{refused}");
+    sparse(&path, 16 << 20);
+    let refused = message(&path);
+    assert!(!refused.contains("limit"), "{}", &refused[..200]);
+    sparse(&list, (64 << 20) + 1);
+    fs::write(&path, format!("{PORTS}{RULE}[addresses]\nlist = {{ file = \"list.txt\" }}\n"))
+        .unwrap();
+    let refused = message(&path);
+    assert!(refused.contains("list.txt cannot be read: it is larger than 64 MiB"), "{refused}");
 }
 
 #[test]

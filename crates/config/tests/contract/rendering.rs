@@ -88,6 +88,53 @@ action = "drop"
 }
 
 #[test]
+fn warnings_of_what_has_no_effect() {
+    let document = r#"
+[system]
+state_dir = "/srv/sallyport"
+
+[[port]]
+name = "lan0"
+device = "net_tpa,iface=lan"
+zone = "inside"
+
+[[port]]
+name = "wan0"
+device = "net_tap1,iface=wan"
+zone = "outside"
+
+[[wire]]
+ports = ["lan0", "wan0"]
+ethertypes = ["lacp", 0x0800, "0x0806"]
+
+[services]
+short = { items = ["tcp/80", "tcp/81"], timeouts = { tcp_established = "1m" } }
+long = { items = ["tcp/1-100"], timeouts = { tcp_established = "1d" } }
+other = { items = ["tcp/443"], timeouts = { tcp_established = "2d" } }
+
+[[rule]]
+name = "unlike"
+service = ["tcp/0-79", "short", "long", "other"]
+action = "allow"
+
+[[rule]]
+name = "evened-by-the-rule"
+service = ["long", "short"]
+timeouts = { tcp_established = "5m" }
+source = ["10.0.0.0/8"]
+action = "allow"
+"#;
+    let loaded = config::parse(document, "fw.toml").unwrap_or_else(|errors| panic!("{errors}"));
+    let shown: Vec<_> = loaded
+        .warnings
+        .iter()
+        .filter(|warning| warning.subject != Subject::UnmatchableRule)
+        .map(ToString::to_string)
+        .collect();
+    insta::assert_snapshot!(shown.join("\n"));
+}
+
+#[test]
 fn a_finding_as_json() {
     let errors = config::parse(&format!("version = 2\n{PORTS}"), "fw.toml").unwrap_err();
     let json = serde_json::to_value(&errors.errors[0]).unwrap();

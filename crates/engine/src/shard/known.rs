@@ -8,7 +8,6 @@ use crate::counters::Counter;
 use crate::frame::{Frame, Judgement, Outbox, Verdict};
 use crate::{Cut, EndReason, Snapshot};
 
-use super::unknown::LOG_AT_END;
 use super::{Core, Fate, Lookup, Packet, Turn};
 
 impl<F: Frame, M: Memory> Core<F, M> {
@@ -54,23 +53,42 @@ impl<F: Frame, M: Memory> Core<F, M> {
         };
         let after = entry.track;
         self.sessions.count(slot, direction, packet.frames, packet.octets, turn.now);
+        let mut rearm = before.timeout_class() != after.timeout_class();
         if before.state_index() != after.state_index() {
             self.counters.move_session(Some(&before), Some(&after));
+            rearm |= before.eviction_class() != after.eviction_class();
         }
         if ended {
             // Only SCTP ends with a packet; all else lingers for stragglers.
             self.end(turn, slot, EndReason::SctpClosed);
-        } else if before.timeout_class() != after.timeout_class() {
-            self.sessions.rearm(slot, turn.now, &turn.snapshot.lifetimes);
+        } else if rearm {
+            self.sessions.rearm(slot, turn.now, turn.lifetimes);
         }
         let judgement = judgement(Verdict::Forward, &after);
         Fate::Forward(turn.snapshot.topology.partner(packet.port), judgement)
     }
 
-    /// Ends a session whose timeout is over.
+    /// Ends a session whose timeout is over, or would not be if there were no pressure.
     pub(super) fn end_expired<O: Outbox<F>>(&mut self, turn: &mut Turn<'_, O>, slot: Slot) {
-        let reason = end_reason(&self.sessions.entry(slot).track);
+        let reason = if self.sessions.is_stale(slot, turn.now, &turn.snapshot.lifetimes) {
+            end_reason(&self.sessions.entry(slot).track)
+        } else {
+            EndReason::AgedEarly
+        };
         self.end(turn, slot, reason);
+    }
+
+    /// Ends a session so that there is room for another. False: there is none that may be evicted.
+    pub(super) fn make_room<O: Outbox<F>>(&mut self, turn: &mut Turn<'_, O>) -> bool {
+        let Some(slot) = self.sessions.victim(turn.now, turn.lifetimes) else {
+            return false;
+        };
+        if self.sessions.is_stale(slot, turn.now, turn.lifetimes) {
+            self.end_expired(turn, slot);
+        } else {
+            self.end(turn, slot, EndReason::Evicted);
+        }
+        true
     }
 
     /// Ends a session: counters, tombstone, log.
@@ -80,12 +98,12 @@ impl<F: Frame, M: Memory> Core<F, M> {
         slot: Slot,
         reason: EndReason,
     ) {
-        let summary = self.sessions.summary(slot, turn.now, &turn.snapshot.lifetimes);
+        let summary = self.sessions.summary(slot, turn.now, turn.lifetimes);
         self.counters.move_session(Some(&summary.track), None);
         self.counters.increment(Counter::Ended(summary.track.protocol(), reason));
         self.sources.leave(summary.key.endpoint(summary.initiator).0);
         self.bury(turn.now, &summary, reason);
-        if summary.marks & LOG_AT_END != 0 {
+        if summary.mark {
             let event = self.end_event(turn, &summary, reason);
             turn.out.event(&event);
         }

@@ -2,7 +2,7 @@
 
 use policy::{PortIndex, Query};
 use session::memory::Memory;
-use session::{Direction, Entry, Found, Key, Side, Slot, Time};
+use session::{Direction, Entry, Found, Key, Lifetimes, Side, Slot, Time};
 use wire::Descriptor;
 
 use crate::EndReason;
@@ -24,15 +24,16 @@ impl<F: Frame, M: Memory> Shard<F, M> {
         show: &mut impl FnMut(SessionView),
     ) -> Option<u32> {
         let Self { snapshot, core } = self;
+        let lifetimes = self.lifetimes();
         let end = core.sessions.end().min(cursor.saturating_add(budget));
         for index in cursor..end {
             let Some(slot) = core.sessions.slot(index) else {
                 continue;
             };
-            if core.sessions.is_stale(slot, now, &snapshot.lifetimes) {
+            if core.sessions.is_stale(slot, now, lifetimes) {
                 continue;
             }
-            let summary = core.sessions.summary(slot, now, &snapshot.lifetimes);
+            let summary = core.sessions.summary(slot, now, lifetimes);
             let view = SessionView::new(snapshot, &summary, now);
             if filter.matches(&view, snapshot) {
                 show(view);
@@ -54,7 +55,7 @@ impl<F: Frame, M: Memory> Shard<F, M> {
         let mut slots = Vec::new();
         let next = self.list(now, cursor, budget, filter, &mut |view| slots.push(view.slot));
         let Self { snapshot, core } = self;
-        let mut turn = Turn { now, snapshot, out };
+        let mut turn = Turn::new(now, snapshot, core.pressure, out);
         for &slot in &slots {
             core.end(&mut turn, slot, EndReason::Cleared);
         }
@@ -64,6 +65,11 @@ impl<F: Frame, M: Memory> Shard<F, M> {
 
 /// What explanations look at. Nothing here changes anything.
 impl<F: Frame, M: Memory> Shard<F, M> {
+    /// The timeouts that hold.
+    fn lifetimes(&self) -> &Lifetimes {
+        self.snapshot.lifetimes_under(self.core.pressure)
+    }
+
     pub(crate) fn workers(&self) -> u16 {
         self.core.workers
     }
@@ -75,7 +81,7 @@ impl<F: Frame, M: Memory> Shard<F, M> {
 
     pub(crate) fn find(&self, now: Time, key: &Key) -> Found {
         let hash = self.core.sessions.hash(key);
-        self.core.sessions.find(key, hash, None, now, &self.snapshot.lifetimes)
+        self.core.sessions.find(key, hash, None, now, self.lifetimes())
     }
 
     pub(crate) fn entry(&self, slot: Slot) -> &Entry {
@@ -83,7 +89,7 @@ impl<F: Frame, M: Memory> Shard<F, M> {
     }
 
     pub(crate) fn view(&self, now: Time, slot: Slot) -> SessionView {
-        let summary = self.core.sessions.summary(slot, now, &self.snapshot.lifetimes);
+        let summary = self.core.sessions.summary(slot, now, self.lifetimes());
         SessionView::new(&self.snapshot, &summary, now)
     }
 
@@ -101,6 +107,9 @@ impl<F: Frame, M: Memory> Shard<F, M> {
         let tombstone = self.core.tombstones.lookup(self.core.sessions.hash(key))?;
         let ago = now.since(tombstone.ended_at).as_secs();
         let idle = tombstone.idle_for.as_secs();
-        Some(format!("none; one ended {ago} s ago by {}, idle for {idle} s then", tombstone.why))
+        Some(format!(
+            "none; one ended {ago} s ago by {}, idle for {idle} s then",
+            tombstone.why.reason
+        ))
     }
 }

@@ -6,6 +6,7 @@ use session::memory::Memory;
 use session::{Found, Key};
 use wire::{Fault, Quoted};
 
+use crate::counters::Counter;
 use crate::frame::{Frame, Judgement, Outbox, Verdict};
 use crate::{Cause, Cut, owner};
 
@@ -33,7 +34,7 @@ impl<F: Frame, M: Memory> Core<F, M> {
         let destination = (quoted.destination, quoted.destination_port);
         let (key, side) = Key::new(context, quoted.protocol, source, destination);
         let hash = self.sessions.hash(&key);
-        let slot = match self.sessions.find(&key, hash, None, turn.now, &turn.snapshot.lifetimes) {
+        let slot = match self.sessions.find(&key, hash, None, turn.now, turn.lifetimes) {
             Found::Live(slot) => slot,
             Found::Stale(slot) => {
                 self.end_expired(turn, slot);
@@ -53,16 +54,17 @@ impl<F: Frame, M: Memory> Core<F, M> {
         {
             return Fate::drop(Cut::PolicyChanged);
         }
-        let entry = self.sessions.entry(slot);
+        let entry = self.sessions.entry_mut(slot);
         let direction_of_quoted = side.direction(entry.initiator());
         let direction = direction_of_quoted.reversed();
         let rule = Some(RuleId(entry.rule));
+        let state = Some(entry.track.state_name());
         let judgement = |verdict: Verdict| Judgement {
             verdict,
             session: Some(slot),
             created: false,
             direction: Some(direction),
-            state: Some(entry.track.state_name()),
+            state,
             rule: rule.filter(|_| verdict == Verdict::Forward),
         };
         let in_port = PortIndex(entry.in_port);
@@ -70,7 +72,11 @@ impl<F: Frame, M: Memory> Core<F, M> {
             return Fate::Discard(judgement(Verdict::Drop(Cut::WrongSide.into())));
         }
         match entry.track.relate(direction_of_quoted, &quoted) {
+            Ok(()) if !entry.admit_error(turn.now) => {
+                Fate::Discard(judgement(Verdict::Drop(Cut::IcmpErrorRate.into())))
+            }
             Ok(()) => {
+                self.counters.increment(Counter::Related);
                 let partner = turn.snapshot.topology.partner(packet.port);
                 Fate::Forward(partner, judgement(Verdict::Forward))
             }

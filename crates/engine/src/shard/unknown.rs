@@ -8,12 +8,9 @@ use wire::Transport;
 
 use crate::counters::Counter;
 use crate::frame::{Event, EventKind, Frame, Judgement, Outbox, Verdict};
-use crate::{Cause, Cut, DropReason, EndReason, Snapshot, owner};
+use crate::{Cause, Cut, DropReason, EndReason, Epitaph, Snapshot, owner};
 
 use super::{Core, Fate, Lookup, Packet, Turn, first_query};
-
-/// Mark of an entry: its end is written to the log.
-pub(super) const LOG_AT_END: u8 = 1;
 
 impl<F: Frame, M: Memory> Core<F, M> {
     /// Judges a packet that no living session claims. `successor_of`: the session with the same key whose
@@ -57,7 +54,10 @@ impl<F: Frame, M: Memory> Core<F, M> {
                 let reason = match decision.rule {
                     Some(_) => Cut::RuleDrop,
                     // The late answer of a conversation that is over is no stranger.
-                    None => self.epitaph(lookup).unwrap_or(Cut::NoRule),
+                    None => {
+                        let answers = |epitaph: &Epitaph| epitaph.initiator != lookup.side;
+                        self.epitaph(lookup).filter(answers).map_or(Cut::NoRule, Cut::of_late)
+                    }
                 };
                 self.deny(turn, packet, lookup, &decision, Verdict::Drop(reason.into()))
             }
@@ -101,10 +101,15 @@ impl<F: Frame, M: Memory> Core<F, M> {
             generation: turn.snapshot.mark(),
             timeouts: Snapshot::row(decision.service.timeouts),
             in_port: packet.port.0,
-            marks: if decision.log.at_end() { LOG_AT_END } else { 0 },
+            // The end of a marked session is written to the log.
+            mark: decision.log.at_end(),
         };
-        let lifetimes = &turn.snapshot.lifetimes;
-        let opened = self.sessions.open(&lookup.key, lookup.hash, opening, turn.now, lifetimes);
+        let is_crowded = self.sessions.is_full();
+        if is_crowded && !(self.sessions.has_place(lookup.hash) && self.make_room(turn)) {
+            return refused(Cut::TableFull);
+        }
+        let opened =
+            self.sessions.open(&lookup.key, lookup.hash, opening, turn.now, turn.lifetimes);
         let Ok(slot) = opened else {
             return refused(Cut::TableFull);
         };
@@ -152,22 +157,14 @@ impl<F: Frame, M: Memory> Core<F, M> {
     /// A packet that may not open a session, whatever the policy says. The memory of ended sessions may
     /// know better what it is.
     fn refuse_stray(&self, lookup: &Lookup, refusal: Refusal) -> Fate {
-        let reason = self.epitaph(lookup).map_or(DropReason::State(refusal), DropReason::Cut);
+        let late = self.epitaph(lookup).map(Cut::of_late);
+        let reason = late.map_or(DropReason::State(refusal), DropReason::Cut);
         Fate::drop(reason)
     }
 
     /// What became of the session that had this key, if that is remembered.
-    fn epitaph(&self, lookup: &Lookup) -> Option<Cut> {
-        let tombstone = self.tombstones.lookup(lookup.hash)?;
-        Some(match tombstone.why {
-            EndReason::Timeout | EndReason::Answered => Cut::SessionExpired,
-            EndReason::TcpFin
-            | EndReason::TcpReset
-            | EndReason::SctpClosed
-            | EndReason::Reopened => Cut::SessionClosed,
-            EndReason::PolicyChanged => Cut::PolicyChanged,
-            EndReason::Cleared => Cut::SessionCleared,
-        })
+    fn epitaph(&self, lookup: &Lookup) -> Option<Epitaph> {
+        self.tombstones.lookup(lookup.hash).map(|tombstone| tombstone.why)
     }
 
     fn packet_event<O>(
@@ -181,5 +178,22 @@ impl<F: Frame, M: Memory> Core<F, M> {
         let Lookup { key, side, hash: _, guess: _ } = lookup;
         let rule = decision.rule;
         self.event(turn, key, *side, packet.port, kind, rule)
+    }
+}
+
+impl Cut {
+    /// The reason to drop a packet of a session that has ended so.
+    fn of_late(epitaph: Epitaph) -> Self {
+        match epitaph.reason {
+            EndReason::Timeout | EndReason::Answered => Self::SessionExpired,
+            EndReason::AgedEarly => Self::SessionAgedEarly,
+            EndReason::Evicted => Self::SessionEvicted,
+            EndReason::TcpFin
+            | EndReason::TcpReset
+            | EndReason::SctpClosed
+            | EndReason::Reopened => Self::SessionClosed,
+            EndReason::PolicyChanged => Self::PolicyChanged,
+            EndReason::Cleared => Self::SessionCleared,
+        }
     }
 }

@@ -6,13 +6,12 @@ use policy::{Action, PortIndex, Query, RuleId};
 use session::memory::Memory;
 use session::tombstone::Tombstone;
 use session::track::Track;
-use session::{Context, Key, Side, Slot, Summary, Time};
+use session::{Context, Key, Pressure, Side, Slot, Summary, Time};
 
 use crate::counters::{Counter, RuleHits};
 use crate::frame::{Event, EventKind, Frame, Judgement, Outbox};
-use crate::{EndReason, Snapshot};
+use crate::{EndReason, Epitaph, Snapshot};
 
-use super::unknown::LOG_AT_END;
 use super::{Core, Shard, Turn, query};
 
 /// Entries that one step of the timers examines.
@@ -22,11 +21,22 @@ const FRAGMENT_BUDGET: usize = 16;
 /// Sessions that one step of the sweep looks at.
 const SWEEP_BUDGET: u32 = 32;
 
+/// A walk over all slots, begun when sessions have to be judged again, or timers set earlier. What opens while it is
+/// under way needs neither; so it ends where it began, and goes on for another round if it is begun anew.
+#[derive(Debug, Default)]
+pub(super) struct Sweep {
+    /// The next slot.
+    at: u32,
+    /// Slots to go, those that no session has ever been in included.
+    left: u32,
+}
+
 impl<F: Frame, M: Memory> Shard<F, M> {
     /// One bounded step of timers and sweep. Returns whether more is due at once.
     pub fn tick(&mut self, now: Time, out: &mut impl Outbox<F>) -> bool {
         let Self { snapshot, core } = self;
-        let mut turn = Turn { now, snapshot, out };
+        core.feel_pressure();
+        let mut turn = Turn::new(now, snapshot, core.pressure, out);
         let timers = core.expire_sessions(&mut turn);
         let fragments = core.expire_fragments(&mut turn);
         let sweep = core.sweep(&mut turn);
@@ -40,7 +50,7 @@ impl<F: Frame, M: Memory> Shard<F, M> {
         if self.core.rule_hits.len() < snapshot.rule_count {
             self.core.rule_hits.resize(snapshot.rule_count, RuleHits::default());
         }
-        self.core.sweep = Some(0);
+        self.core.sweep.left = self.core.sessions.capacity();
         core::mem::replace(&mut self.snapshot, snapshot)
     }
 }
@@ -48,9 +58,7 @@ impl<F: Frame, M: Memory> Shard<F, M> {
 impl<F: Frame, M: Memory> Core<F, M> {
     fn expire_sessions<O: Outbox<F>>(&mut self, turn: &mut Turn<'_, O>) -> bool {
         let mut budget = TIMER_BUDGET;
-        while let Some(slot) =
-            self.sessions.next_expired(turn.now, &turn.snapshot.lifetimes, &mut budget)
-        {
+        while let Some(slot) = self.sessions.next_expired(turn.now, turn.lifetimes, &mut budget) {
             self.end_expired(turn, slot);
         }
         budget == 0
@@ -66,20 +74,40 @@ impl<F: Frame, M: Memory> Core<F, M> {
         spent >= FRAGMENT_BUDGET
     }
 
+    /// Shrinks timeouts by how full the table is. A session whose timer was set by longer ones is found by a sweep;
+    /// a packet of it meets the shorter one at once.
+    fn feel_pressure(&mut self) {
+        let (used, capacity) = (self.sessions.len(), self.sessions.capacity());
+        let next = self.pressure.next(used, capacity);
+        if next > self.pressure {
+            self.sweep.left = capacity;
+        }
+        self.pressure = next;
+    }
+
+    /// A bounded step of the sweep: judges by the policy whom it has not judged, and sets timers that pressure has
+    /// made late.
     fn sweep<O: Outbox<F>>(&mut self, turn: &mut Turn<'_, O>) -> bool {
-        let Some(start) = self.sweep else {
-            return false;
-        };
-        let end = self.sessions.end().min(start.saturating_add(SWEEP_BUDGET));
-        for index in start..end {
-            if let Some(slot) = self.sessions.slot(index)
-                && self.sessions.entry(slot).generation != turn.snapshot.mark()
-            {
+        let mut budget = SWEEP_BUDGET;
+        while budget > 0 && self.sweep.left > 0 {
+            let index = self.sweep.at;
+            if index >= self.sessions.end() {
+                self.sweep.left = self.sweep.left.saturating_sub(self.sessions.capacity() - index);
+                self.sweep.at = 0;
+                continue;
+            }
+            (self.sweep.at, self.sweep.left) = (index + 1, self.sweep.left - 1);
+            budget -= 1;
+            let Some(slot) = self.sessions.slot(index) else {
+                continue;
+            };
+            if self.sessions.entry(slot).generation != turn.snapshot.mark() {
                 self.still_allowed(turn, slot);
+            } else if self.pressure > Pressure::NONE {
+                self.sessions.rearm(slot, turn.now, turn.lifetimes);
             }
         }
-        self.sweep = (end < self.sessions.end()).then_some(end);
-        self.sweep.is_some()
+        self.sweep.left > 0
     }
 
     /// Judges a session by a policy that it has not been judged by. One that is not allowed any more ends;
@@ -89,7 +117,7 @@ impl<F: Frame, M: Memory> Core<F, M> {
         turn: &mut Turn<'_, O>,
         slot: Slot,
     ) -> bool {
-        let summary = self.sessions.summary(slot, turn.now, &turn.snapshot.lifetimes);
+        let summary = self.sessions.summary(slot, turn.now, turn.lifetimes);
         let decision = turn.snapshot.policy.decide(&opening_query(turn.snapshot, &summary));
         if decision.action != Action::Allow {
             self.end(turn, slot, EndReason::PolicyChanged);
@@ -99,8 +127,8 @@ impl<F: Frame, M: Memory> Core<F, M> {
         entry.generation = turn.snapshot.mark();
         entry.rule = decision.rule.map_or(u32::MAX, |rule| rule.0);
         entry.timeouts = Snapshot::row(decision.service.timeouts);
-        entry.marks = if decision.log.at_end() { LOG_AT_END } else { 0 };
-        self.sessions.rearm(slot, turn.now, &turn.snapshot.lifetimes);
+        entry.set_mark(decision.log.at_end());
+        self.sessions.rearm(slot, turn.now, turn.lifetimes);
         true
     }
 
@@ -108,7 +136,8 @@ impl<F: Frame, M: Memory> Core<F, M> {
     pub(super) fn bury(&mut self, now: Time, summary: &Summary, reason: EndReason) {
         let fingerprint = self.sessions.hash(&summary.key);
         let idle_for = now.since(summary.last_seen);
-        self.tombstones.bury(fingerprint, Tombstone { ended_at: now, idle_for, why: reason });
+        let why = Epitaph { reason, initiator: summary.initiator };
+        self.tombstones.bury(fingerprint, Tombstone { ended_at: now, idle_for, why });
     }
 
     pub(super) fn end_event<O>(

@@ -194,6 +194,35 @@ fn an_error_in_fragments() {
     );
 }
 
+/// A hundred in a second, of one session; those that do not belong to it are not counted.
+#[test]
+fn errors_are_limited_in_rate() {
+    let [query, other] = [CLIENT, "10.0.0.2:40000"].map(|client| Frame::udp(client, SERVER, "q"));
+    let mut steps = vec![
+        inside(0.0, &query, "forward original first s0 new"),
+        inside(0.0, &other, "forward original first s1 new"),
+        outside(
+            1.0,
+            &error(IcmpError::HostUnreachable, &Frame::udp(CLIENT, "192.0.2.80:81", "q")),
+            "drop icmp_error_unrelated",
+        ),
+    ];
+    for _ in 0..100 {
+        steps.push(outside(1.0, &error(IcmpError::TimeExceeded, &query), "forward reply first s0"));
+    }
+    steps.extend([
+        outside(
+            1.9,
+            &error(IcmpError::TimeExceeded, &query),
+            "drop icmp_error_rate reply first s0",
+        ),
+        outside(1.9, &error(IcmpError::TimeExceeded, &other), "forward reply first s1"),
+        outside(2.0, &error(IcmpError::TimeExceeded, &query), "forward reply first s0"),
+    ]);
+    let played = play(&Plan::new(), &steps);
+    assert_eq!(played.rig.cluster.counters().get(engine::Counter::Related), 102);
+}
+
 #[test]
 fn an_error_about_a_session_that_is_not_allowed_any_more() {
     let query = Frame::udp(CLIENT, SERVER, "question");

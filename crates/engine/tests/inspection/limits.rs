@@ -39,19 +39,19 @@ fn one_source_has_its_number_of_sessions() {
 
 #[test]
 fn a_full_table_refuses_and_recovers() {
+    let answer = |to: &str| swapped(Frame::udp("192.0.2.53:53", to, "y"));
     crate::transcript::play_with(
         1,
         &limited(2, 2),
         &[
             inside(0.0, &from("10.0.0.1:1"), "forward original first s0 new"),
+            outside(0.1, &answer("10.0.0.1:1"), "forward reply stream s0"),
             inside(1.0, &from("10.0.0.2:1"), "forward original first s1 new"),
+            outside(1.1, &answer("10.0.0.2:1"), "forward reply stream s1"),
             inside(2.0, &from("10.0.0.3:1"), "drop table_full"),
-            outside(
-                2.1,
-                &swapped(Frame::udp("192.0.2.53:53", "10.0.0.1:1", "y")),
-                "forward reply stream s0",
-            ),
-            inside(31.6, &from("10.0.0.3:1"), "forward original first s2 new"),
+            outside(2.1, &answer("10.0.0.1:1"), "forward reply stream s0"),
+            // In a full table a stream has 12 s.
+            inside(13.6, &from("10.0.0.3:1"), "forward original first s2 new"),
         ],
     );
 }

@@ -18,6 +18,7 @@ mod errors;
 mod harness;
 mod invariants;
 mod limits;
+mod pressure;
 mod reload;
 mod replies;
 mod screens;

@@ -35,7 +35,7 @@ fn the_sweep_ends_what_is_not_allowed_any_more() {
         Step::Sessions(1.0, 0),
         inside(1.1, &up(PSH_ACK, 1001, 5001, 1), "drop policy_changed"),
         outside(1.2, &down(PSH_ACK, 5001, 1001, 1), "drop policy_changed"),
-        inside(1.3, &up(SYN, 1, 0, 0), "drop policy_changed"),
+        inside(1.3, &up(SYN, 1, 0, 0), "drop no_rule"),
     ]);
     let played = play(&plan, &steps);
     let [Event { kind: EventKind::SessionEnd { reason, .. }, .. }] = played.events[..] else {

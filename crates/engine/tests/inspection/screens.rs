@@ -4,7 +4,7 @@ use engine::{PortIndex, ZoneId};
 use policy::{Action, AddressRange, Rule, VlanZone, ZoneSet};
 use testkit::packet::flags::{ACK, SYN, SYN_ACK};
 use testkit::packet::{
-    ARP, Extension, Frame, ICMP, ICMPV6, Icmp, Icmpv6, Ipv4, Ipv6, Transport, ether_type,
+    ARP, Arp, Extension, Frame, ICMP, ICMPV6, Icmp, Icmpv6, Ipv4, Ipv6, Transport, ether_type,
 };
 
 use crate::harness::{INSIDE, OUTSIDE, Plan, wire};
@@ -117,6 +117,7 @@ fn sources_must_be_in_the_networks_of_their_port() {
     plan.ports[0].networks = Some(networks.into_iter().collect());
     plan.policy.rules.push(Rule::any("all", Action::Allow));
     let ping = Frame::echo_request;
+    let arp = |sender: [u8; 4]| Frame::arp(Arp { sender: sender.into(), ..ARP });
     play(
         &plan,
         &[
@@ -125,6 +126,8 @@ fn sources_must_be_in_the_networks_of_their_port() {
             inside(0.2, &ping("2001:db8:2::1", SERVER6_IP, 1, 1), "drop spoofed"),
             inside(0.3, &ping("2001:db8:1::1", SERVER6_IP, 1, 1), "forward original query s1 new"),
             inside(0.4, &ping("fe80::1", SERVER6_IP, 1, 1), "forward original query s2 new"),
+            inside(0.4, &arp([172, 16, 0, 1]), "drop spoofed"),
+            inside(0.4, &arp([10, 9, 9, 9]), "forward"),
             // The other port has no networks.
             outside(
                 0.5,
@@ -207,6 +210,7 @@ fn other_ethertypes_only_when_listed() {
     let stp = Frame::raw(38, vec![0x42; 46]).macs([2, 0, 0, 0, 0, 1], bridge);
     let lldp = Frame::raw(ether_type::LLDP, vec![0; 46])
         .macs([2, 0, 0, 0, 0, 1], [0x01, 0x80, 0xc2, 0, 0, 0x0e]);
+    let stray_lldp = Frame::raw(ether_type::LLDP, vec![0; 46]);
     let lacp = Frame::raw(SLOW, vec![1; 46]).macs([2, 0, 0, 0, 0, 1], [0x01, 0x80, 0xc2, 0, 0, 2]);
     let pppoe = Frame::raw(0x8864, vec![0; 46]);
     let netbeui = Frame::raw(46, vec![0xf0, 0xf0, 3]).padded_to(60);
@@ -214,6 +218,7 @@ fn other_ethertypes_only_when_listed() {
         [
             inside(0.0, &stp, "forward"),
             outside(0.0, &lldp, "forward"),
+            outside(0.0, &stray_lldp, "drop ethertype"),
             inside(0.0, &lacp, lacp_verdict),
             inside(0.0, &pppoe, pppoe_verdict),
             inside(0.0, &netbeui, "drop ethertype"),

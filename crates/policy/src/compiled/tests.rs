@@ -227,6 +227,36 @@ fn explain_says_why_each_rule_before_the_match_did_not() {
     assert_eq!(mismatches, expected);
 }
 
+#[test]
+fn every_mismatch_is_a_sentence_about_the_packet() {
+    let policy = policy(Vec::new());
+    let query = query();
+    let from = policy.zone_name(query.from);
+    let to = policy.zone_name(query.to);
+    let (source, destination) = (query.source, query.destination);
+    let sentences: Vec<_> =
+        Mismatch::ALL.iter().map(|mismatch| policy.describe(*mismatch, &query)).collect();
+    let port = query.destination_port;
+    let source_port = query.source_port;
+    assert_eq!(
+        sentences,
+        [
+            "it is not enabled".to_owned(),
+            format!("`from` does not hold zone {from}"),
+            format!("`to` does not hold zone {to}"),
+            format!("`source` does not hold {source}"),
+            format!("`not_source` holds {source}"),
+            format!("`destination` does not hold {destination}"),
+            format!("`not_destination` holds {destination}"),
+            format!("`service` does not hold udp/{port} from port {source_port}"),
+        ]
+    );
+    let service = |query| policy.describe(Mismatch::Service, &query);
+    let ping = Query { protocol: 1, icmp: Some((8, 0)), ..query };
+    assert_eq!(service(ping), "`service` does not hold icmp/8/0");
+    assert_eq!(service(Query { protocol: 47, ..query }), "`service` does not hold ip/47");
+}
+
 const PREFIXES: &[&str] = &[
     "10.0.0.0/8",
     "10.0.0.0/30",

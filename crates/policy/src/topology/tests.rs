@@ -63,7 +63,8 @@ fn ethertypes_beyond_the_default_pass_when_listed() {
     let topology = Topology::new(zones(), ports, vec![listing, wire(2, 3, 1)]).unwrap();
     assert!(topology.permits_ethertype(PortIndex(1), 0x8809));
     assert!(!topology.permits_ethertype(PortIndex(2), 0x8809));
-    assert!(topology.permits_ethertype(PortIndex(2), 0x88cc));
+    assert!(topology.permits_ethertype(PortIndex(2), 0x0806));
+    assert!(!topology.permits_ethertype(PortIndex(2), 0x88cc));
 }
 
 #[test]

@@ -51,8 +51,9 @@ pub(super) fn text(report: &ReloadReport) -> String {
     }
     if !zone_pairs.is_empty() {
         let pairs: Vec<_> = zone_pairs.iter().map(|(from, to)| format!("{from} > {to}")).collect();
-        text.push_str(&format!("Sessions are judged again of {}\n", pairs.join(", ")));
+        text.push_str(&format!("The policy differs for {}\n", pairs.join(", ")));
     }
+    text.push_str("Every session is judged again\n");
     text
 }
 

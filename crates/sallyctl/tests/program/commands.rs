@@ -76,6 +76,9 @@ fn nonsense_on_the_command_line_is_status_2() {
         vec!["sessions", "clear"],
         vec!["explain", "tcp", "10.0.0.1", "in=lan0"],
         vec!["explain", "--config", &config, "tcp 10.0.0.1 2001:db8::1 in=lan0"],
+        vec!["explain", "tcp", "10.0.0.1", "192.0.2.1", "in=lan0"],
+        vec!["explain", "--config", &config, "tcp 10.0.0.1 192.0.2.1 in=lan0"],
+        vec!["explain", "--config", &config, "udp [2001:db8::9]:1 2001:db8::1:80 in=lan0"],
     ] {
         let ran = sallyctl(&words);
         assert_eq!(ran.status, Some(2), "{words:?}: {ran:?}");
@@ -141,6 +144,10 @@ fn explain_judges_by_a_file_alone() {
     let ran = explain("tcp 10.0.0.1 192.0.2.80:80 in=lan9");
     assert_eq!(ran.status, Some(1));
     assert!(ran.errors.contains("no port is called lan9") && ran.errors.contains("lan0, wan0"));
+    let ran = explain("tcp 10.0.0.1 192.0.2.80:80 in=lan0");
+    assert!(ran.out.contains("\"verdict\": \"forward\""), "{ran:?}");
+    let ran = explain("tcp 10.0.0.1 192.0.2.80 in=lan0");
+    assert!(ran.errors.contains("tcp needs a destination port: write 192.0.2.1:80"), "{ran:?}");
     let words =
         ["explain", "--config", &config, "udp", "10.0.0.1:40000", "192.0.2.53:53", "in=lan0"];
     insta::assert_snapshot!(sallyctl(&words).out);

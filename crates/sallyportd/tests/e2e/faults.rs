@@ -7,11 +7,12 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
+use nix::sys::signal::Signal;
 use tempfile::TempDir;
 use test_case::test_case;
 use testkit::netns::{Daemon, Host, Settings, StartError, config_text, scratch};
 
-use super::binaries;
+use super::{SOON, binaries};
 
 /// A place where a daemon could start: a namespace, a folder, a good configuration.
 struct Place {
@@ -74,6 +75,7 @@ impl Place {
 #[test_case("version = 1", "version = 2", &["version"]; "a version of the future")]
 #[test_case("[[wire]]", "[[nat]]\n\n[[wire]]", &["nat"]; "a table that is not built")]
 #[test_case("worker_cores = [1]", "worker_cores = [9999]", &["9999"]; "a core that is not there")]
+#[test_case("worker_cores = [1]", "worker_cores = [1, 998, 999]", &["worker_cores names CPUs 998 and 999", "may use"]; "cores that are not there")]
 #[test_case("device = \"net_tap,iface=wan\"", "device = \"net_af_packet,iface=nosuch0\"", &["wan0", "nosuch0"]; "an interface that is not there")]
 #[test_case("device = \"net_tap,iface=wan\"", "device = \"0000:ff:1f.7\"", &["wan0", "0000:ff:1f.7"]; "a PCI device that is not there")]
 #[test_case("device = \"net_tap,iface=wan\"", "device = \"net_nosuch,x=1\"", &["wan0", "net_nosuch"]; "a driver that is not there")]
@@ -121,7 +123,41 @@ fn an_interface_that_is_taken_is_named() {
     let place = Place::new();
     let words = ["ip", "link", "add", "wan", "type", "veth", "peer", "name", "wan-peer"];
     drop(place.host.run(&words).expect_ok());
-    place.refuses(&place.good(), &["wan0", "wan"]);
+    place.refuses(&place.good(), &["wan0", "wan exists already: another program has it"]);
+}
+
+/// A second daemon beside the first, with everything of its own but the interfaces.
+#[test_case("net_tap"; "taps")]
+#[test_case("net_af_packet"; "af_packet")]
+fn a_device_that_another_daemon_has_is_named(driver: &str) {
+    let place = Place::new();
+    let text = |place: &Place| place.good().replace("net_tap", driver);
+    if driver != "net_tap" {
+        for interface in ["lan", "wan"] {
+            let words = ["ip", "link", "add", interface, "type", "veth"];
+            drop(place.host.run(&words).expect_ok());
+        }
+    }
+    fs::write(&place.config, text(&place)).expect("a scratch folder can be written");
+    let mut first = place.start(&place.config).unwrap_or_else(|error| unreachable!("{error}"));
+
+    let folder = scratch();
+    let config = folder.path().join("second.toml");
+    let own = folder.path().to_str().expect("a path of ASCII");
+    let shared = place.folder.path().to_str().expect("a path of ASCII");
+    fs::write(&config, text(&place).replace(shared, own).replace(":9105", ":9106"))
+        .expect("a scratch folder can be written");
+    let daemon = binaries().sallyportd;
+    let second = || Daemon::start(&daemon, Some(&place.host), &config, folder.path());
+    let error = second().expect_err("the first has the wire");
+    assert_eq!(error.status, Some(1), "{}", error.log);
+    let named = "port lan0 (DRIVER,iface=lan) cannot be used: another sallyportd has the interface";
+    assert!(error.log.contains(&named.replace("DRIVER", driver)), "{}", error.log);
+    assert!(first.runs(), "{}", first.log());
+
+    // However the first ends, the second can follow.
+    first.end(Signal::SIGKILL, SOON);
+    second().unwrap_or_else(|error| unreachable!("{error}"));
 }
 
 #[test]
@@ -186,7 +222,14 @@ fn without_the_rights_of_a_firewall_it_says_so() {
     open_to_all(place.folder.path(), 0o777);
     open_to_all(&place.config, 0o644);
     let error = start_as_nobody(&place);
-    place.assert_clear(&error, &[]);
-    let said = error.log.to_lowercase();
-    assert!(said.contains("permi") || said.contains("root") || said.contains("cap_"), "{said}");
+    place.assert_clear(
+        &error,
+        &[
+            "port lan0",
+            "net_tap needs CAP_NET_ADMIN",
+            "as root",
+            "AmbientCapabilities=CAP_NET_ADMIN",
+        ],
+    );
+    assert_eq!(error.status, Some(1), "{}", error.log);
 }

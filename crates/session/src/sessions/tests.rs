@@ -23,7 +23,7 @@ fn opening(timeouts: u16, protocol: u8) -> Opening {
         generation: 1,
         timeouts,
         in_port: 0,
-        marks: 0,
+        mark: false,
     }
 }
 
@@ -259,5 +259,60 @@ proptest! {
         let end = now + 8 * 86_400_000;
         expire(&mut sessions, end, &lifetimes);
         prop_assert!(sessions.is_empty(), "a session without a timer");
+    }
+}
+
+/// Under pressure a session is over its timeout at once for a look-up, and for the timers once they are set anew.
+#[test]
+fn a_shrunk_timeout_counts() {
+    let full = lifetimes();
+    let shrunk = full.under(crate::Pressure::NONE.next(1, 1));
+    let mut sessions = sessions(4);
+    let hash = sessions.hash(&key(1));
+    let slot = sessions.open(&key(1), hash, opening(0, OTHER), millis(0), &full).unwrap();
+    let found = |now| sessions.find(&key(1), hash, None, millis(now), &shrunk);
+    assert_eq!((found(2999), found(3000)), (Found::Live(slot), Found::Stale(slot)));
+    assert_eq!(expire(&mut sessions, 3600, &shrunk), [], "its timer stands at 30 s");
+    sessions.rearm(slot, millis(3600), &shrunk);
+    assert_eq!(expire(&mut sessions, 4112, &shrunk), [1]);
+}
+
+/// Victims come in the order of their deadlines, over the whole wheel; deadlines that have moved since are noticed,
+/// and where there are too many of them, one is taken all the same.
+#[test]
+fn victims_come_by_their_deadlines() {
+    let lifetimes = lifetimes();
+    for start in [0, 511 * 256, 4000 * 256, (1 << 32) - 5000] {
+        let mut sessions = sessions(100);
+        expire(&mut sessions, start, &lifetimes);
+        let mut slots = Vec::new();
+        // Row 1 ends first, then row 0, then GRE.
+        for (number, (row, protocol)) in (0..).zip([(0, GRE), (0, OTHER), (1, OTHER), (0, OTHER)]) {
+            let now = millis(start + u64::from(number) * 300);
+            let hash = sessions.hash(&key(number));
+            let opening = opening(row, protocol);
+            slots.push(sessions.open(&key(number), hash, opening, now, &lifetimes).unwrap());
+        }
+        // Seen since, and last but one of all therefore.
+        sessions.count(slots[1], Direction::Original, 1, 1, millis(start + 1500));
+        let now = millis(start + 1600);
+        let mut order = Vec::new();
+        while let Some(slot) = sessions.victim(now, &lifetimes) {
+            order.push(slot);
+            sessions.close(slot);
+        }
+        assert_eq!(order, [slots[2], slots[3], slots[1], slots[0]]);
+        assert!(sessions.is_empty());
+        let mut all = Vec::new();
+        for number in 0..100 {
+            let hash = sessions.hash(&key(number));
+            let opened = sessions.open(&key(number), hash, opening(0, OTHER), now, &lifetimes);
+            all.push(opened.unwrap());
+        }
+        for &slot in &all {
+            sessions.count(slot, Direction::Original, 1, 1, millis(start + 9000));
+        }
+        assert!(sessions.is_full());
+        assert!(sessions.victim(millis(start + 9000), &lifetimes).is_some());
     }
 }

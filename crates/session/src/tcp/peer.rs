@@ -13,14 +13,15 @@ use crate::track::Refusal;
 /// acknowledgement, and *a′* the later of *a* and the right edge of its SACK blocks (RFC 2018):
 ///
 /// ```text
-/// I    s     ≤ receiver.edge                          if n = 0, else <
+/// I    s     ≤ max(receiver.edge, sender.end)         without data, else s < receiver.edge
 /// II   s + n ≥ sender.end − receiver.max_window
 /// III  a     ≤ receiver.end
 /// IV   a′    ≥ receiver.end − max(66000, sender.max_window)
 /// ```
 ///
 /// - I asks only that the segment begins inside: senders do overshoot, and receivers trim (RFC 9293 §3.10.7.4).
-///   What lies beyond the edge is not counted as sent.
+///   What lies beyond the edge is not counted as sent. A FIN may stand right at the edge: stacks send
+///   it into a full window, and receivers take it there; the sender's acknowledgements then follow beyond it.
 /// - II lets through whatever may still be a retransmission: nobody has more than a window in flight.
 /// - III is strict, as in the paper and Linux; pf and NPF let an acknowledgement run 66000 ahead. Inline, data
 ///   passes before its acknowledgement can exist, so one that runs ahead is forged or belongs to another path.
@@ -82,18 +83,21 @@ pub(super) struct Bounds {
     pub(super) data: Option<(SeqNum, SeqNum)>,
     /// III and IV, upper and lower bound. None if the receiver was not heard.
     pub(super) ack: Option<(SeqNum, SeqNum)>,
+    /// I: sender.end.
+    sent: SeqNum,
 }
 
 impl Bounds {
     #[inline]
     pub(super) fn between(sender: &Peer, receiver: &Peer) -> Self {
         if !receiver.heard() {
-            return Self { data: None, ack: None };
+            return Self { data: None, ack: None, sent: sender.end };
         }
         let floor = max(MAX_ACK_WINDOW, sender.max_window);
         Self {
             data: Some((receiver.edge, sender.end - receiver.max_window)),
             ack: Some((receiver.end, receiver.end - floor)),
+            sent: sender.end,
         }
     }
 
@@ -102,8 +106,8 @@ impl Bounds {
     pub(super) fn check(&self, segment: &TcpSegment) -> Result<(), Refusal> {
         if let Some((edge, lower)) = self.data {
             // I
-            let above = if segment.sequence_length() == 0 {
-                segment.seq.after(edge)
+            let above = if segment.payload == 0 {
+                segment.seq.after(edge.latest(self.sent))
             } else {
                 !segment.seq.before(edge)
             };
@@ -156,7 +160,7 @@ impl Peer {
         let window = self.window_of(segment);
         let mut end = segment.end();
         if receiver.heard() {
-            if end.after(receiver.edge) {
+            if end.after(receiver.edge + u32::from(segment.flags.fin())) {
                 end = receiver.edge;
             }
         } else {

@@ -4,6 +4,7 @@ mod exhaustive;
 mod matrix;
 mod transcripts;
 mod vectors;
+mod window_edge;
 
 use wire::{SeqNum, TcpFlags, TcpSegment};
 

@@ -29,7 +29,7 @@ const PREFIXES: [(&str, &str); 2] =
 /// What differs from the usual configuration. Each text is lines of TOML for its table.
 #[derive(Debug, Clone, Copy)]
 pub struct Settings<'a> {
-    /// `[system]`, beside cores, memory, socket and state.
+    /// `[system]`, beside cores, memory and socket.
     pub system: &'a str,
     /// The whole `[metrics]` table's lines beside `listen`.
     pub metrics: &'a str,
@@ -237,7 +237,7 @@ fn socket_in(folder: &Path) -> PathBuf {
     folder.join("api.sock")
 }
 
-/// The configuration file of a site: its sockets and state lie in `folder`, its ports are tap
+/// The configuration file of a site: its socket lies in `folder`, its ports are tap
 /// devices of these names.
 #[must_use]
 pub fn config_text(
@@ -247,7 +247,7 @@ pub fn config_text(
     metrics_listen: SocketAddr,
 ) -> String {
     let Settings { system, metrics, sessions, timeouts, lan, wan, rules } = settings;
-    let (socket, state) = (socket_in(folder), folder.join("state"));
+    let socket = socket_in(folder);
     let [lan_interface, wan_interface] = interfaces;
     // The kernel's end of a tap device is the host's own network card here: that is its purpose,
     // and no way around the firewall.
@@ -261,7 +261,6 @@ hugepages = false
 memory = "256MiB"
 polling = "adaptive"
 socket = "{socket}"
-state_dir = "{state}"
 {system}
 
 [metrics]
@@ -293,6 +292,5 @@ ports = ["lan0", "wan0"]
 {rules}
 "#,
         socket = socket.display(),
-        state = state.display(),
     )
 }

@@ -36,17 +36,30 @@ fn available(image: &str) -> Result<bool> {
     Ok(pull.status.success())
 }
 
-/// Minimal Debian 12, with the certificates that this machine trusts.
+/// Minimal Debian 12, with the certificates that this machine trusts. As in the image it stands
+/// for, documentation and translations are neither there nor installed later, and apt keeps
+/// nothing that it can make or fetch again.
 fn make_debian() -> Result<()> {
-    let folder = tempfile_folder("debian")?;
+    let folder = disk_folder("debian")?;
     let script = format!(
-        r"set -eu
+        r#"set -eu
+        trap 'rm -rf "{root}"' EXIT
         debootstrap --variant=minbase bookworm '{root}'
-        mkdir -p '{root}/etc/ssl/certs'
-        cp -aL /etc/ssl/certs/. '{root}/etc/ssl/certs/' 2>/dev/null || true
-        rm -rf '{root}'/var/cache/apt/archives/*.deb '{root}'/var/lib/apt/lists/*
-        tar -C '{root}' -c . | podman import - {DEBIAN}
-        rm -rf '{root}'",
+        cd '{root}'
+        mkdir -p etc/ssl/certs
+        cp -aL /etc/ssl/certs/. etc/ssl/certs/ 2>/dev/null || true
+        for suite in bookworm bookworm-updates; do
+            echo "deb http://deb.debian.org/debian $suite main"
+        done > etc/apt/sources.list
+        echo "deb http://deb.debian.org/debian-security bookworm-security main" >> etc/apt/sources.list
+        for folder in doc info locale man; do
+            echo "path-exclude /usr/share/$folder/*" >> etc/dpkg/dpkg.cfg.d/slim
+            rm -rf usr/share/$folder/*
+        done
+        printf '%s\n' 'Dir::Cache::pkgcache "";' 'Dir::Cache::srcpkgcache "";' \
+            'DPkg::Post-Invoke {{ "rm -f /var/cache/apt/archives/*.deb"; }};' > etc/apt/apt.conf.d/slim
+        rm -rf var/cache/apt/archives/*.deb var/cache/apt/*.bin var/lib/apt/lists/* var/log/*.log
+        tar -c . | podman import - {DEBIAN}"#,
         root = folder.display()
     );
     shell("stand-in for debian:bookworm-slim (debootstrap)", &script)
@@ -59,7 +72,9 @@ fn make_rust() -> Result<()> {
         r#"set -eu
         container=$(buildah from {DEBIAN})
         trap 'buildah rm "$container" >/dev/null' EXIT
-        buildah copy --quiet "$container" '{toolchain}' /usr/local/rust
+        for folder in bin lib; do
+            buildah copy --quiet "$container" '{toolchain}'/$folder /usr/local/rust/$folder
+        done
         buildah config --env PATH=/usr/local/rust/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin "$container"
         buildah run --isolation chroot --network=host "$container" -- sh -c \
             'apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends ca-certificates gcc git libc6-dev && rm -rf /var/lib/apt/lists/*'
@@ -74,7 +89,7 @@ fn shell(title: &str, script: &str) -> Result<()> {
 }
 
 /// A folder on a disk, not in memory: a Debian takes 300 MB.
-fn tempfile_folder(name: &str) -> Result<PathBuf> {
+fn disk_folder(name: &str) -> Result<PathBuf> {
     let folder = Path::new("/var/tmp").join(format!("sallyport-{name}-{}", std::process::id()));
     std::fs::create_dir_all(&folder).with_context(|| format!("make {}", folder.display()))?;
     Ok(folder)

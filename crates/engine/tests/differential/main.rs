@@ -1,0 +1,98 @@
+//! Sallyport and the connection tracking of the Linux kernel see the same frames in the same order, and every
+//! verdict of one is held against that of the other.
+//!
+//! - [`generate`]: conversations from a seed; [`captures`]: recorded ones;
+//! - [`kernel`]: a bridge in a network namespace with strict tracking and the same policy;
+//! - [`compare`]: both runs, datagram by datagram;
+//! - [`differences`]: the differences that are accepted, each with its reason. Any other fails the test.
+//!
+//! Not here: time. Timeouts of the two differ by design, and are tested against the virtual clock elsewhere.
+//!
+//! `DIFFERENTIAL_SEED` and `DIFFERENTIAL_SECONDS` make another run or a longer one; `cargo xtask differential`
+//! sets both.
+#![expect(
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "helpers of tests fail by panicking, as tests do, and say what they leave out"
+)]
+
+mod captures;
+mod compare;
+mod conversation;
+mod differences;
+mod generate;
+#[path = "../inspection/harness.rs"]
+mod harness;
+mod kernel;
+mod random;
+
+use std::time::{Duration, Instant};
+
+use compare::{Tally, compare};
+use kernel::Kernel;
+
+/// Conversations that are in progress at a time.
+const BATCH: u64 = 250;
+/// Conversations whose sessions the kernel holds before it is told to forget: it has room for more.
+const ROUND: u64 = 20_000;
+
+fn setting(name: &str, otherwise: u64) -> u64 {
+    let Ok(text) = std::env::var(name) else { return otherwise };
+    text.parse().unwrap_or_else(|error| panic!("{name}={text}: {error}"))
+}
+
+#[expect(clippy::disallowed_methods, reason = "the budget of a run is real time")]
+fn clock() -> Instant {
+    Instant::now()
+}
+
+/// Prints the result, and fails on anything that is not in the list.
+fn conclude(tally: &Tally) {
+    println!("{}", tally.report());
+    assert!(
+        tally.unlisted().is_empty(),
+        "differences that are not in the list:\n\n{}",
+        tally.unlisted().join("\n")
+    );
+}
+
+#[test]
+fn generated_conversations_get_the_kernels_verdicts() {
+    if let Some(why) = kernel::lacking() {
+        println!("skipped: {why}");
+        return;
+    }
+    let seed = setting("DIFFERENTIAL_SEED", 1);
+    let budget = Duration::from_secs(setting("DIFFERENTIAL_SECONDS", 30));
+    println!("seed {seed}, {} s, against Linux {}", budget.as_secs(), kernel::version());
+    let (snapshot, mut tally, mut bridge) = (compare::snapshot(), Tally::default(), Kernel::new());
+    let start = clock();
+    let mut number = 0;
+    while start.elapsed() < budget {
+        if number % ROUND == 0 {
+            bridge = Kernel::new();
+        }
+        let batch: Vec<_> =
+            (number..number + BATCH).map(|number| generate::conversation(seed, number)).collect();
+        compare(&mut bridge, &snapshot, &batch, &mut tally);
+        number += BATCH;
+    }
+    println!("accepted differences:\n{}", compare::reasons());
+    conclude(&tally);
+    assert!(tally.is_telling(), "too few datagrams were compared");
+}
+
+#[test]
+fn captures_get_the_kernels_verdicts() {
+    if let Some(why) = kernel::lacking() {
+        println!("skipped: {why}");
+        return;
+    }
+    let Some(captures) = captures::all() else { return };
+    let (snapshot, mut tally, mut kernel) = (compare::snapshot(), Tally::default(), Kernel::new());
+    for conversation in captures {
+        kernel.forget();
+        compare(&mut kernel, &snapshot, &[conversation], &mut tally);
+    }
+    conclude(&tally);
+}
