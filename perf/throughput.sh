@@ -47,7 +47,6 @@ hugepages = false
 memory = "512MiB"
 polling = "busy"
 socket = "$work/api.sock"
-state_dir = "$work"
 [[port]]
 name = "lan0"
 device = "$args0"
@@ -77,7 +76,7 @@ hosts_before() {
         ip link add perf-c0 netns $inside type veth peer name perf-d0
         ip link add perf-s0 netns $outside type veth peer name perf-d1
         for d in perf-d0 perf-d1; do
-            sysctl -qw "net.ipv6.conf.$d.disable_ipv6=1"
+            sysctl -qw "net.ipv6.conf.$d.disable_ipv6=1" "net.ipv4.conf.$d.forwarding=0"
             ip link set $d up
         done
         for pair in $inside:perf-c0 $outside:perf-s0; do
