@@ -6,9 +6,7 @@ use std::time::Duration;
 
 use api::PortStats;
 use config::ValidConfig;
-use dataplane::{
-    Answer, Command, Dataplane, PlaneConfig, PortConfig, PortStatus, StartError, WorkerStatus,
-};
+use dataplane::{Dataplane, PlaneConfig, PortConfig, PortStatus, StartError, WorkerStatus};
 use engine::{Event, Snapshot, Time, WorkerId};
 
 use crate::plane::{
@@ -141,18 +139,7 @@ impl Plane for LivePlane {
     }
 
     fn ask(&self, worker: WorkerId, question: Question) -> Receiver<Part> {
-        let command = match question {
-            Question::Sessions { filter, limit } => Command::Sessions { filter, limit },
-            Question::Count { filter } => Command::Count { filter },
-            Question::Clear { filter } => Command::Clear { filter },
-            Question::Explain { probe } => Command::Explain { probe },
-        };
-        self.0.ask(worker, command, |answer| match answer {
-            Answer::Sessions(views) => Part::Sessions(views),
-            Answer::Count(count) => Part::Count(count),
-            Answer::Explanation(explanation) => Part::Explanation(explanation),
-            Answer::Done => Part::Done,
-        })
+        self.0.ask(worker, question, |part| part)
     }
 
     fn events(&self, most: usize, take: &mut dyn FnMut(&Event)) {

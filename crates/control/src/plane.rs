@@ -8,9 +8,11 @@ use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
+/// What a worker can be asked, and a part of what it answers: the data plane's own, as nothing less would do for
+/// the tests' plane. In this crate an answer is the API's.
+pub use dataplane::{Answer as Part, Command as Question};
 use engine::{
-    Counter, Counters, Cut, DropReason, Event, Explanation, PortIndex, Probe, RuleHits,
-    SessionFilter, SessionView, Snapshot, Time, WorkerId,
+    Counter, Counters, Cut, DropReason, Event, PortIndex, RuleHits, Snapshot, Time, WorkerId,
 };
 
 /// The plane that moves frames.
@@ -44,46 +46,6 @@ pub trait Plane: Send + Sync + 'static {
     /// The same for a thread that panics, whatever it holds: it neither panics nor waits for ever, and logs nothing.
     /// Returns how many links went down; none: the ports could not be had.
     fn cut_in_panic(&self) -> Option<usize>;
-}
-
-/// What a worker can be asked.
-#[derive(Clone, Debug)]
-pub enum Question {
-    /// The living sessions that the filter means, at most `limit`.
-    Sessions {
-        /// Which.
-        filter: SessionFilter,
-        /// How many at most.
-        limit: u64,
-    },
-    /// How many living sessions the filter means.
-    Count {
-        /// Which.
-        filter: SessionFilter,
-    },
-    /// To end the sessions that the filter means.
-    Clear {
-        /// Which.
-        filter: SessionFilter,
-    },
-    /// How a packet would be judged.
-    Explain {
-        /// The packet.
-        probe: Probe,
-    },
-}
-
-/// A part of a worker's answer.
-#[derive(Clone, Debug)]
-pub enum Part {
-    /// Some sessions.
-    Sessions(Vec<SessionView>),
-    /// How many were counted, or ended.
-    Count(u64),
-    /// The judgement.
-    Explanation(Box<Explanation>),
-    /// Nothing follows.
-    Done,
 }
 
 /// A worker's last sign of life.
