@@ -1,0 +1,9 @@
+//! Which protocols there are gateways for.
+
+wire::named! {
+    /// A protocol whose control conversation announces further connections.
+    pub enum Protocol {
+        /// TFTP (RFC 1350): the answer comes from a port of its own.
+        Tftp = "tftp",
+    }
+}
