@@ -65,7 +65,7 @@ mod tests {
     const SERVER: (IpAddr, u16) = (IpAddr::V4(core::net::Ipv4Addr::new(192, 0, 2, 1)), 69);
 
     #[test_case(Direction::Original, b"\0\x01name\0octet\0", 1, &[]; "a read request")]
-    #[test_case(Direction::Original, b"\0\x02name\0octet\0blksize\01428\0", 1, &[]; "a write request with options")]
+    #[test_case(Direction::Original, b"\0\x02name\0octet\0blksize\x001428\0", 1, &[]; "a write request with options")]
     #[test_case(Direction::Original, b"\0\x03\0\x01data", 0, &[]; "data")]
     #[test_case(Direction::Original, b"\0\x01name\0octet", 0, &[Remark::Malformed]; "an unended mode")]
     #[test_case(Direction::Original, b"\0\x01\0octet\0", 0, &[Remark::Malformed]; "no name")]
