@@ -13,7 +13,7 @@
 //! | syn_received | again or aside (6) | – | window, and acks the SYN: established | rst | – | syn_received (3) | window | rst |
 //! | established … last_ack | aside (6) | nothing new, in window | window | rst | – | nothing new, in window; answers (6): syn_received | window | rst; answers (6): closed |
 //! | time_wait | newer: reopen, else aside (6) | as established | window | rst | newer: reopen | as established | window | rst |
-//! | closed | reopen | – | bare, in window: passes | passes if exact or in window | reopen | – | bare, in window: passes | passes if exact or in window |
+//! | closed | reopen | – | bare, in window: passes | passes if exact, in window or late | reopen | – | bare, in window: passes | passes if exact, in window or late |
 //!
 //! – is refused. A refused segment changes nothing.
 //!
@@ -34,8 +34,9 @@
 //! time_wait (both are). New data takes back a FIN that was not acknowledged: a FIN ends its sender's stream, so
 //! that one was forged.
 //!
-//! *rst* (RFC 5961 §3.2): exact, closed; in the receiver's window, it passes and shortens the timeout until its receiver
-//! sends again; else refused.
+//! *rst* (RFC 5961 §3.2): exact, closed; in the receiver's window, or at the number of the sender's FIN that is all that
+//! it has in flight, it passes and shortens the timeout until its receiver sends again; else refused. Late is a RST by an
+//! acknowledgement that its receiver sent before.
 //!
 //! Not here: reassembly, checksums, what a SYN flood needs (limits, cookies), and the timeouts' lengths.
 

@@ -64,9 +64,9 @@ fn captures() -> Option<Vec<Capture>> {
 }
 
 /// A frame of a capture: when, and its octets from the Ethernet header on.
-type Recorded = (Duration, Vec<u8>);
+pub(crate) type Recorded = (Duration, Vec<u8>);
 
-fn read(path: &Path) -> Vec<Recorded> {
+pub(crate) fn read(path: &Path) -> Vec<Recorded> {
     let mut octets = fs::read(path).expect("readable");
     if octets.starts_with(&[0x1f, 0x8b]) {
         let mut plain = Vec::new();

@@ -14,7 +14,7 @@ use crate::track::Refusal;
 ///
 /// ```text
 /// I    s     ≤ max(receiver.edge, sender.end)         without data, else s < receiver.edge
-/// II   s + n ≥ sender.end − receiver.max_window
+/// II   s + n ≥ sender.end − receiver.max_window − 1460
 /// III  a     ≤ receiver.end
 /// IV   a′    ≥ receiver.end − max(66000, sender.max_window)
 /// ```
@@ -22,7 +22,9 @@ use crate::track::Refusal;
 /// - I asks only that the segment begins inside: senders do overshoot, and receivers trim (RFC 9293 §3.10.7.4).
 ///   What lies beyond the edge is not counted as sent. A FIN may stand right at the edge: stacks send
 ///   it into a full window, and receivers take it there; the sender's acknowledgements then follow beyond it.
-/// - II lets through whatever may still be a retransmission: nobody has more than a window in flight.
+/// - II lets through whatever may still be a retransmission: nobody has more than a window in flight, and the
+///   segment by which a sender overshoots (the paper has no such allowance). A connection whose acknowledgements are
+///   lost behind this point would stall, did its oldest segment not come through to be acknowledged once more.
 /// - III is strict, as in the paper and Linux; pf and NPF let an acknowledgement run 66000 ahead. Inline, data
 ///   passes before its acknowledgement can exist, so one that runs ahead is forged or belongs to another path.
 ///   SACK blocks are not held against it: boxes that rewrite sequence numbers and forget them there exist, the
@@ -47,6 +49,9 @@ pub(super) struct Peer {
 
 /// MAXACKWINDOW of the paper, octets.
 pub(super) const MAX_ACK_WINDOW: u32 = 66_000;
+
+/// By how much a sender overshoots the window at most: a full segment on Ethernet, octets (RFC 6691 §2).
+const OVERSHOOT: u32 = 1_460;
 
 /// The scale assumed of a peer whose SYN was not seen: the largest there is (RFC 7323 §2.3), since too small
 /// a window would cut the connection.
@@ -95,7 +100,7 @@ impl Bounds {
         }
         let floor = max(MAX_ACK_WINDOW, sender.max_window);
         Self {
-            data: Some((receiver.edge, sender.end - receiver.max_window)),
+            data: Some((receiver.edge, sender.end - receiver.max_window - OVERSHOOT)),
             ack: Some((receiver.end, receiver.end - floor)),
             sent: sender.end,
         }

@@ -13,9 +13,14 @@ enum Fit {
     /// The receiver's last acknowledgement, which is RCV.NXT if nothing was lost behind this point; or the
     /// end of what the sender sent, which is RCV.NXT once all has arrived.
     Exact,
-    /// In the receiver's window: the receiver answers with a challenge.
+    /// In the receiver's window: the receiver answers with a challenge. So is the number of the sender's own FIN as
+    /// long as that is all that it has in flight: a host that has closed resets what still comes in by the
+    /// acknowledgement that this bears (RFC 9293 §3.10.7.1), and a receiver that has the FIN already either takes
+    /// that (Linux) or ignores it (RFC 5961 §3.2).
     InWindow,
-    /// Neither.
+    /// Neither, but an acknowledgement that the receiver may have sent before its last one.
+    Late,
+    /// None of these.
     Outside,
 }
 
@@ -34,13 +39,14 @@ impl TcpTrack {
         match self.fit(direction, rst) {
             Fit::Exact => self.state = TcpState::Closed,
             Fit::InWindow => self.marks.set_unverified_rst(direction),
-            Fit::Outside => return Err(Refusal::TcpRstInvalid),
+            Fit::Late | Fit::Outside => return Err(Refusal::TcpRstInvalid),
         }
         Ok(Judgement::Pass)
     }
 
     /// After a RST: if its receiver did not take it for exact, it challenges, and the other side answers
-    /// with another RST. Whatever else comes has nobody to go to.
+    /// with another RST. What was on its way is reset one by one, each by its own acknowledgement (RFC 9293
+    /// §3.10.7.1), so those RSTs may be late. Whatever else comes has nobody to go to.
     pub(super) fn in_closed(
         &self,
         direction: Direction,
@@ -51,7 +57,7 @@ impl TcpTrack {
         match kind {
             SegmentKind::Syn => Ok(Judgement::Reopen),
             SegmentKind::Rst => match self.fit(direction, segment) {
-                Fit::Exact | Fit::InWindow => Ok(Judgement::Pass),
+                Fit::Exact | Fit::InWindow | Fit::Late => Ok(Judgement::Pass),
                 Fit::Outside => Err(Refusal::TcpRstInvalid),
             },
             SegmentKind::Ack if segment.payload == 0 && sender.heard() && receiver.heard() => {
@@ -64,10 +70,17 @@ impl TcpTrack {
 
     fn fit(&self, direction: Direction, rst: &TcpSegment) -> Fit {
         let (sender, receiver) = self.unpack(direction);
-        if rst.seq == receiver.acked || rst.seq == sender.end {
+        let only_fin_in_flight = self.marks.fin(direction) && sender.end == receiver.acked + 1;
+        if rst.seq == sender.end || rst.seq == receiver.acked && !only_fin_in_flight {
             Fit::Exact
-        } else if !rst.seq.before(receiver.acked) && rst.seq.before(receiver.edge) {
+        } else if rst.seq == receiver.acked
+            || !rst.seq.before(receiver.acked) && rst.seq.before(receiver.edge)
+        {
             Fit::InWindow
+        } else if rst.seq.before(receiver.acked)
+            && !rst.seq.before(receiver.acked - receiver.max_window)
+        {
+            Fit::Late
         } else {
             Fit::Outside
         }

@@ -3,7 +3,6 @@
 mod exhaustive;
 mod matrix;
 mod transcripts;
-mod vectors;
 mod window_edge;
 
 use wire::{SeqNum, TcpFlags, TcpSegment};

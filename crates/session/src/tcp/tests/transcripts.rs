@@ -181,9 +181,9 @@ fn inequalities_hold_at_their_edges() {
         ("I, last octet", data(2500, 5301, 1), None),
         ("I, overshoots", data(2500, 5301, 100), None),
         ("I, above", data(2501, 5301, 1), Some(Inequality::I)),
-        ("II", segment("A", 501, 5301), None),
-        ("II, by its end", data(401, 5301, 100), None),
-        ("II, below", segment("A", 500, 5301), Some(Inequality::II)),
+        ("II", segment("A", 501_u32.wrapping_sub(1460), 5301), None),
+        ("II, by its end", data(401_u32.wrapping_sub(1460), 5301, 100), None),
+        ("II, below", segment("A", 500_u32.wrapping_sub(1460), 5301), Some(Inequality::II)),
         ("III", segment("A", 1501, 5301), None),
         ("III, above", segment("A", 1501, 5302), Some(Inequality::III)),
         ("IV", segment("A", 1501, 5301_u32.wrapping_sub(66_000)), None),
@@ -225,7 +225,7 @@ fn the_numbers_are_explained() {
     let numbers = it.track.unwrap().window_numbers(O, &data(9000, 5001, 10));
     assert_eq!(
         numbers.to_string(),
-        "seq 9000 to 9010, ack 5001; sent up to 1001, acknowledged up to 1001; seq 1 to 2001 allowed; \
+        "seq 9000 to 9010, ack 5001; sent up to 1001, acknowledged up to 1001; seq 4294965837 to 2001 allowed; \
          ack 4294906297 to 5001 allowed; fails i_seq_upper"
     );
 }
@@ -548,6 +548,50 @@ fn a_rst_may_name_the_receivers_last_acknowledgement() {
     it.passes(O, data(1501, 5001, 100), Established);
     it.passes(R, segment("A", 5001, 1001), Established);
     it.passes(O, segment("R", 1001, 0), Closed);
+}
+
+/// Hosts that have closed answer data on its way with RSTs by its acknowledgement, the number of their FIN.
+#[test]
+fn a_rst_at_the_number_of_a_fin_in_flight_is_not_trusted() {
+    let mut it = Conversation::established();
+    it.passes(O, segment("FA", 1001, 5001), FinWait);
+    it.passes(R, data(5001, 1001, 500), FinWait);
+    it.passes(O, segment("R", 1001, 0), FinWait);
+    assert_eq!(it.track.unwrap().timeout_class(), TimeoutClass::TcpRstUnverified);
+    // The responder had the FIN, so it ignores that, and sends on.
+    it.passes(R, data(5501, 1002, 500), HalfClosed);
+    assert_eq!(it.track.unwrap().timeout_class(), TimeoutClass::TcpHalfClosed);
+    // With data of its own on the way the number may be the one that is expected.
+    let mut it = Conversation::established();
+    it.passes(O, data(1001, 5001, 100), Established);
+    it.passes(O, segment("FA", 1101, 5001), FinWait);
+    it.passes(O, segment("R", 1001, 0), Closed);
+}
+
+#[test]
+fn what_was_on_its_way_is_reset_by_older_acknowledgements() {
+    let mut it = Conversation::established();
+    it.passes(R, data(5001, 1001, 900), Established);
+    it.passes(O, segment("A", 1001, 5901), Established);
+    it.passes(R, segment("FA", 5901, 1001), FinWait);
+    // A living session asks for more.
+    it.refuses(R, segment("R", 5001, 0), Refusal::TcpRstInvalid);
+    it.passes(O, segment("RA", 1001, 5902), Closed);
+    it.passes(R, segment("R", 5001, 0), Closed);
+    it.refuses(R, segment("R", 4900, 0), Refusal::TcpRstInvalid);
+    it.refuses(R, data(5901, 1001, 1), Refusal::TcpClosed);
+}
+
+#[test]
+fn the_oldest_segment_of_a_full_window_may_come_again() {
+    let mut it = Conversation::established();
+    for begin in (1001..6001).step_by(500) {
+        it.passes(O, data(begin, 5001, 500), Established);
+        it.passes(R, segment("A", 5001, begin + 500), Established);
+    }
+    // The sender overshot by up to a segment, and nothing of those acknowledgements reached it.
+    it.passes(O, data(4001, 5001, 500), Established);
+    it.refuses(O, data(3001, 5001, 500), Refusal::TcpSeqBelowWindow);
 }
 
 #[test]
