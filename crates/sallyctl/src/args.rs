@@ -18,6 +18,9 @@ pub(crate) struct Arguments {
     pub(crate) command: Command,
 }
 
+/// Where the daemon listens if nothing else is said.
+pub(crate) const DEFAULT_SOCKET: &str = "/run/sallyport/api.sock";
+
 /// What every command takes.
 #[derive(Debug, Args)]
 pub(crate) struct General {
@@ -25,7 +28,7 @@ pub(crate) struct General {
     #[arg(long, global = true)]
     pub(crate) json: bool,
     /// The daemon's socket
-    #[arg(long, global = true, value_name = "PATH", default_value = "/run/sallyport/api.sock")]
+    #[arg(long, global = true, value_name = "PATH", default_value = DEFAULT_SOCKET)]
     pub(crate) socket: PathBuf,
 }
 
@@ -50,6 +53,8 @@ pub(crate) enum Command {
     Sessions(SessionsArguments),
     /// Have the daemon load its configuration file anew
     Reload,
+    /// Examine the machine: hugepages, NICs, cores; say what is wrong and the command that mends it
+    Doctor(DoctorArguments),
 }
 
 /// `check`.
@@ -61,6 +66,18 @@ pub(crate) struct CheckArguments {
     /// The configuration file
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
+}
+
+/// `doctor`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Looks and changes nothing. Each finding is ok, a note, a warning or a fault; the last two make exit status 1.
+The daemon need not run; if it does, it is asked for what only NICs know. Run it as root: others see less.")]
+pub(crate) struct DoctorArguments {
+    /// The configuration file to examine the machine for; by default the daemon's usual one,
+    /// /etc/sallyport/sallyport.toml
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
 }
 
 /// `replay`.
@@ -179,7 +196,7 @@ mod tests {
 
     #[test]
     fn commands_that_are_not_built_are_absent() {
-        for word in ["capture", "top", "doctor", "diff", "confirm", "rollback"] {
+        for word in ["capture", "top", "diff", "confirm", "rollback"] {
             assert!(Arguments::try_parse_from(["sallyctl", word]).is_err(), "{word}");
         }
         assert!(Arguments::try_parse_from(["sallyctl", "reload", "--dry-run"]).is_err());

@@ -4,6 +4,7 @@
 mod args;
 mod capture;
 mod check;
+mod doctor;
 mod explain;
 mod failure;
 mod json;
@@ -47,5 +48,6 @@ fn run(arguments: Arguments, out: &mut impl Write, errors: &mut impl Write) -> R
         Command::Rules => live::rules(&general, out),
         Command::Sessions(arguments) => live::sessions(&general, arguments, out),
         Command::Reload => live::reload(&general, out),
+        Command::Doctor(arguments) => doctor::run(&general, &arguments, out),
     }
 }

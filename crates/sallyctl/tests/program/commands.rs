@@ -173,3 +173,27 @@ fn a_reader_that_leaves_is_no_failure() {
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     assert!(output.stderr.is_empty());
 }
+
+#[test]
+fn doctor_works_without_a_daemon_and_its_status_is_by_the_worst_finding() {
+    let place = Place::new();
+    let nowhere = place.path("api.sock").display().to_string();
+    let doctor = |config: &str| {
+        let ran = sallyctl(&["doctor", "--json", "--socket", &nowhere, "--config", config]);
+        let report: serde_json::Value = serde_json::from_str(&ran.out).expect("one document");
+        assert_eq!((&report["version"], &report["config"]), (&1.into(), &config.into()));
+        let wanting = ["warning", "fault"].contains(&report["worst"].as_str().unwrap_or_default());
+        assert_eq!(ran.status, Some(i32::from(wanting)), "{ran:?}");
+        report["findings"].as_array().expect("findings").clone()
+    };
+    let good = doctor(&place.path("fw.toml").display().to_string());
+    let has = |findings: &[serde_json::Value], level: &str, subject: &str| {
+        findings.iter().any(|it| it["level"] == level && it["subject"] == subject)
+    };
+    assert!(has(&good, "ok", "configuration") && has(&good, "note", "daemon"), "{good:#?}");
+    for finding in &good {
+        assert_eq!(finding["remedy"].is_null(), finding["level"] == "ok", "{finding:#?}");
+    }
+    let missing = doctor(&place.path("none.toml").display().to_string());
+    assert!(has(&missing, "fault", "configuration") && missing.len() == 2, "{missing:#?}");
+}
