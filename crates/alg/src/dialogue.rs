@@ -29,4 +29,9 @@ pub(crate) enum Progress {
 pub(crate) trait Dialogue: Debug {
     /// Reads what the side that speaks in direction `from` has said.
     fn read(&mut self, from: Direction, octets: &[u8], notes: &mut Notes<'_>) -> Progress;
+
+    /// Reads a datagram, for a protocol whose messages end where it does.
+    fn datagram(&mut self, from: Direction, octets: &[u8], notes: &mut Notes<'_>) -> Progress {
+        self.read(from, octets, notes)
+    }
 }

@@ -20,11 +20,18 @@
 
 mod announcement;
 mod dialogue;
+mod media;
+mod message;
 mod notes;
 mod protocol;
 mod reader;
 mod remark;
+mod sdp;
+mod sip;
+mod text;
 mod tftp;
+#[cfg(test)]
+mod transcript;
 
 pub use announcement::Announcement;
 pub use notes::{Notes, Options, Peers};

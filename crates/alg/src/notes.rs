@@ -39,7 +39,7 @@ pub struct Options {
 
 /// Announcements that one packet can make. A packet that would make more has the rest ignored, as
 /// [`Remark::Overlong`].
-const ANNOUNCEMENTS: usize = 16;
+const ANNOUNCEMENTS: usize = 20;
 const REMARKS: usize = 8;
 
 /// Where a gateway writes what it has read in one packet.

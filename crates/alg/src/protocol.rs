@@ -5,5 +5,7 @@ wire::named! {
     pub enum Protocol {
         /// TFTP (RFC 1350): the answer comes from a port of its own.
         Tftp = "tftp",
+        /// SIP (RFC 3261): calls announce their media, and where answers go.
+        Sip = "sip",
     }
 }

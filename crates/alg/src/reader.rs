@@ -3,6 +3,7 @@
 use session::Direction;
 
 use crate::dialogue::{Dialogue, Progress};
+use crate::sip::Sip;
 use crate::tftp::Tftp;
 use crate::{Notes, Protocol, Remark};
 
@@ -25,6 +26,7 @@ pub struct Reader {
 #[derive(Debug)]
 enum Speaking {
     Tftp(Tftp),
+    Sip(Sip),
 }
 
 impl Reader {
@@ -33,6 +35,7 @@ impl Reader {
     pub fn new(protocol: Protocol) -> Self {
         let dialogue = match protocol {
             Protocol::Tftp => Speaking::Tftp(Tftp),
+            Protocol::Sip => Speaking::Sip(Sip::default()),
         };
         Self { dialogue, stopped: false }
     }
@@ -42,8 +45,11 @@ impl Reader {
         if self.stopped {
             return Reading::Pass;
         }
-        let Speaking::Tftp(dialogue) = &mut self.dialogue;
-        match dialogue.read(from, payload, notes) {
+        let dialogue: &mut dyn Dialogue = match &mut self.dialogue {
+            Speaking::Tftp(dialogue) => dialogue,
+            Speaking::Sip(dialogue) => dialogue,
+        };
+        match dialogue.datagram(from, payload, notes) {
             Progress::Read(_) | Progress::Skip(_) => Reading::Pass,
             Progress::Refuse(remark) => Reading::Refuse(remark),
             Progress::Stop => {

@@ -5,6 +5,8 @@ wire::named! {
     pub enum Remark {
         /// An address to connect to is neither peer's own (FTP bounce, RFC 2577 §3).
         Bounce = "bounce",
+        /// Media are announced at a host that is not the speaker's, without leave of the rule.
+        ThirdParty = "third_party",
         /// An announced port is below 1024.
         PrivilegedPort = "privileged_port",
         /// What should be an address or a port is none.

@@ -1,0 +1,116 @@
+//! The media of one call: what both sides have said where they want to receive, and what follows from it.
+//!
+//! RTP goes from anywhere at one side to the address and port that the other has announced: so both hosts
+//! and the port that it goes to are known, the port that it comes from is not. The host that it comes from
+//! is the one where its sender wants to receive, if it has said so, and its control address until then.
+
+use core::net::IpAddr;
+use core::time::Duration;
+
+use session::Direction;
+
+use crate::sdp::{Description, Medium};
+use crate::text::is_one_host;
+use crate::{Announcement, Notes, Remark};
+
+/// IP protocol number.
+pub(crate) const UDP: u8 = 17;
+
+/// How long media may take to begin while a call is ringing: a proxy waits for more than three minutes
+/// (timer C, RFC 3261 §16.6).
+pub(crate) const RINGING: Duration = Duration::from_secs(200);
+
+/// Ports below are no media's.
+const PRIVILEGED: u16 = 1024;
+
+/// What the two sides of a call want to receive. Indexed by the direction in which the side speaks.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Media {
+    sides: [Description; 2],
+}
+
+impl Media {
+    /// Whether the side that speaks in this direction has described anything.
+    pub(crate) fn is_described(&self, from: Direction) -> bool {
+        !self.sides[from.index()].is_empty()
+    }
+
+    /// Takes what the side that speaks in direction `from` wants to receive, in place of what it wanted.
+    /// Without leave for third parties a medium at another host than the speaker's is none.
+    pub(crate) fn describe(
+        &mut self,
+        from: Direction,
+        description: Description,
+        notes: &mut Notes<'_>,
+    ) {
+        let side = &mut self.sides[from.index()];
+        *side = description;
+        for place in side {
+            *place = place.and_then(|medium| permitted(medium, from, notes));
+        }
+    }
+
+    /// Announces what the side that speaks in direction `from` wants to receive.
+    pub(crate) fn announce(
+        &self,
+        from: Direction,
+        lifetime: Option<Duration>,
+        notes: &mut Notes<'_>,
+    ) {
+        let [receiving, sending] = [from, from.reversed()].map(|side| &self.sides[side.index()]);
+        let peer = notes.peers.listener(from).0;
+        for (place, medium) in receiving.iter().enumerate() {
+            let Some(medium) = medium else { continue };
+            let sender = sending.get(place).copied().flatten();
+            let both_multiplex = medium.multiplexed && sender.is_some_and(|it| it.multiplexed);
+            let media = sender.map_or(peer, |sender| sender.media.0);
+            let control = sender.and_then(|sender| sender.control).map_or(media, |at| at.0);
+            if !medium.silent || both_multiplex || medium.control.is_none() {
+                datagrams(from, media, medium.media, lifetime, notes);
+            }
+            if let Some(at) = medium.control.filter(|_| !both_multiplex) {
+                datagrams(from, control, at, lifetime, notes);
+            }
+        }
+    }
+}
+
+/// A medium as far as it may be expected: at the speaker's own host, or at any where the rule says so.
+fn permitted(medium: Medium, from: Direction, notes: &mut Notes<'_>) -> Option<Medium> {
+    let speaker = notes.peers.speaker(from).0;
+    let hosts = [Some(medium.media.0), medium.control.map(|at| at.0)];
+    for host in hosts.into_iter().flatten() {
+        let leave = notes.options.third_party && is_one_host(host);
+        if host != speaker && !leave {
+            notes.remark(Remark::ThirdParty);
+            return None;
+        }
+    }
+    Some(medium)
+}
+
+/// Expects datagrams from a host to a place at the side that speaks in direction `from`.
+fn datagrams(
+    from: Direction,
+    source: IpAddr,
+    (destination, port): (IpAddr, u16),
+    lifetime: Option<Duration>,
+    notes: &mut Notes<'_>,
+) {
+    if port < PRIVILEGED {
+        notes.remark(Remark::PrivilegedPort);
+        return;
+    }
+    if source == destination || source.is_ipv4() != destination.is_ipv4() {
+        return;
+    }
+    notes.expect(Announcement {
+        protocol: UDP,
+        opener: from.reversed(),
+        source,
+        source_port: None,
+        destination,
+        destination_port: port,
+        lifetime,
+    });
+}

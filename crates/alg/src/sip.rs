@@ -1,0 +1,219 @@
+//! SIP (RFC 3261) over UDP and TCP: the media of calls, and where answers and later requests go.
+//!
+//! A control session carries any number of calls, told apart by Call-ID; either side asks and answers. Read
+//! are the bodies that offer and answer media (RFC 3264) in INVITE, ACK, PRACK and UPDATE and in the answers to
+//! them, provisional ones included (early media); what a capability list (OPTIONS) or a refusal describes is
+//! no announcement. A request over UDP may name another port for its answers (Via), an INVITE, its answers
+//! and a REGISTER another one for later requests (Contact); both only at the speaker's own host.
+//!
+//! Left alone: REFER (the call it leads to announces its own media), bodies that are encoded or of another
+//! type, names in place of addresses, and what TLS hides. The end of a call forgets it here; what it
+//! announced and nobody used lapses by its time.
+
+mod body;
+mod calls;
+mod places;
+#[cfg(test)]
+mod tests;
+
+use session::Direction;
+
+use crate::dialogue::{Dialogue, Progress};
+use crate::media::RINGING;
+use crate::message::{Framed, Framing, LONGEST, Message, is_one_of};
+use crate::text::words;
+use crate::{Notes, Remark};
+use body::description;
+use calls::{Calls, Said};
+use places::{expect_answers, expect_requests};
+
+/// A SIP conversation.
+#[derive(Debug, Default)]
+pub(crate) struct Sip {
+    calls: Calls,
+    framings: [Framing; 2],
+}
+
+impl Dialogue for Sip {
+    fn read(&mut self, from: Direction, octets: &[u8], notes: &mut Notes<'_>) -> Progress {
+        let mut read = 0;
+        loop {
+            let rest = &octets[read..];
+            // Empty lines between messages keep the connection alive (RFC 5626 §3.5.1).
+            let message = rest.trim_ascii_start();
+            read += rest.len() - message.len();
+            let wants = |message: &Message<'_>| body::is_wanted(&Fields::of(message));
+            match self.framings[from.index()].next(message, wants) {
+                Framed::Part => return Progress::Read(read),
+                Framed::Overlong => {
+                    notes.remark(Remark::Overlong);
+                    return Progress::Stop;
+                }
+                Framed::Malformed => {
+                    notes.remark(Remark::Malformed);
+                    return Progress::Stop;
+                }
+                Framed::Message(message, length) => {
+                    if length > LONGEST && wants(&message) {
+                        notes.remark(Remark::Overlong);
+                    }
+                    if !self.message(from, &message, notes) {
+                        return Progress::Stop;
+                    }
+                    read = read.saturating_add(length);
+                    if read > octets.len() {
+                        return Progress::Skip(read);
+                    }
+                }
+            }
+        }
+    }
+
+    fn datagram(&mut self, from: Direction, octets: &[u8], notes: &mut Notes<'_>) -> Progress {
+        // White space alone keeps the way open.
+        if octets.trim_ascii().is_empty() {
+            return Progress::Read(octets.len());
+        }
+        match Message::of_datagram(octets) {
+            Some(message) => {
+                if self.message(from, &message, notes)
+                    && let Some(Start::Request(method)) = Start::of(message.start)
+                {
+                    expect_answers(from, method, &Fields::of(&message), notes);
+                }
+            }
+            None => notes.remark(Remark::Malformed),
+        }
+        Progress::Read(octets.len())
+    }
+}
+
+impl Sip {
+    /// Reads one message; whether it is one of SIP.
+    fn message(&mut self, from: Direction, message: &Message<'_>, notes: &mut Notes<'_>) -> bool {
+        let fields = Fields::of(message);
+        let Some((start, id)) = Start::of(message.start).zip(fields.call_id) else {
+            notes.remark(Remark::Malformed);
+            return false;
+        };
+        match start {
+            Start::Request(method) => {
+                expect_requests(from, method, &fields, notes);
+                self.request(from, id, method, message, &fields, notes);
+            }
+            Start::Answer(status) => {
+                let method = words(fields.sequence).nth(1).unwrap_or_default();
+                if method == b"INVITE" && (101..300).contains(&status) {
+                    expect_requests(from, method, &fields, notes);
+                }
+                self.answer(from, id, (status, method), message, &fields, notes);
+            }
+        }
+        true
+    }
+
+    fn request(
+        &mut self,
+        from: Direction,
+        id: &[u8],
+        method: &[u8],
+        message: &Message<'_>,
+        fields: &Fields<'_>,
+        notes: &mut Notes<'_>,
+    ) {
+        let (said, lifetime) = match method {
+            b"INVITE" => (Said::Invitation, Some(RINGING)),
+            b"UPDATE" => (Said::Update, Some(RINGING)),
+            b"PRACK" => (Said::Acknowledgement, Some(RINGING)),
+            b"ACK" => (Said::Acknowledgement, None),
+            b"BYE" => return self.calls.forget(id),
+            _ => return,
+        };
+        let description = description(message, fields, notes);
+        self.calls.hear(from, id, said, description, lifetime, notes);
+    }
+
+    fn answer(
+        &mut self,
+        from: Direction,
+        id: &[u8],
+        (status, method): (u16, &[u8]),
+        message: &Message<'_>,
+        fields: &Fields<'_>,
+        notes: &mut Notes<'_>,
+    ) {
+        if !is_one_of(method, &["INVITE", "UPDATE", "PRACK"]) {
+            return;
+        }
+        if status >= 300 {
+            if method == b"INVITE" {
+                self.calls.refused(from, id);
+            }
+            return;
+        }
+        let lifetime = (status < 200).then_some(RINGING);
+        if let Some(description) = description(message, fields, notes) {
+            self.calls.hear(from, id, Said::Answer, Some(description), lifetime, notes);
+        }
+    }
+}
+
+/// What a start line says (RFC 3261 §7.1, §7.2).
+#[derive(Clone, Copy)]
+enum Start<'a> {
+    Request(&'a [u8]),
+    Answer(u16),
+}
+
+impl<'a> Start<'a> {
+    fn of(line: &'a [u8]) -> Option<Self> {
+        const VERSION: &[u8] = b"SIP/2.0";
+        let mut parts = words(line);
+        let first = parts.next()?;
+        if first.eq_ignore_ascii_case(VERSION) {
+            return crate::text::number(parts.next()?).map(Self::Answer);
+        }
+        let version = parts.nth(1)?;
+        version.eq_ignore_ascii_case(VERSION).then_some(Self::Request(first))
+    }
+}
+
+/// The header fields that matter, the first of each, by their names or their short names (RFC 3261 §7.3.3).
+#[derive(Clone, Copy, Default)]
+struct Fields<'a> {
+    call_id: Option<&'a [u8]>,
+    sequence: &'a [u8],
+    via: Option<&'a [u8]>,
+    contact: Option<&'a [u8]>,
+    expires: Option<&'a [u8]>,
+    body_type: Option<&'a [u8]>,
+    body_encoding: Option<&'a [u8]>,
+}
+
+impl<'a> Fields<'a> {
+    fn of(message: &Message<'a>) -> Self {
+        let mut found = Self::default();
+        for (name, value) in message.fields() {
+            let place = if is_one_of(name, &["call-id", "i"]) {
+                &mut found.call_id
+            } else if is_one_of(name, &["via", "v"]) {
+                &mut found.via
+            } else if is_one_of(name, &["contact", "m"]) {
+                &mut found.contact
+            } else if is_one_of(name, &["expires"]) {
+                &mut found.expires
+            } else if is_one_of(name, &["content-type", "c"]) {
+                &mut found.body_type
+            } else if is_one_of(name, &["content-encoding", "e"]) {
+                &mut found.body_encoding
+            } else {
+                if is_one_of(name, &["cseq"]) {
+                    found.sequence = value;
+                }
+                continue;
+            };
+            place.get_or_insert(value);
+        }
+        found
+    }
+}
