@@ -197,7 +197,7 @@ fn snapshot(sessions: u32) -> Arc<Snapshot> {
         .expect("two ports joined by one wire are a topology");
     let rule = Rule { from: ZoneSet::only([ZoneId(0)]), ..Rule::any("out", Action::Allow) };
     let policy = Policy { zones, zone_pairs: vec![], rules: vec![rule] };
-    let limits = Limits { max: sessions.max(1), per_source: u32::MAX };
+    let limits = Limits::new(sessions.max(1), u32::MAX);
     Snapshot::compile(1, &policy, &topology, &Timeouts::default(), limits, &mut RuleNames::new())
 }
 

@@ -36,7 +36,7 @@ pub use ports::{PortInfo, PortStats, Ports};
 pub use protocol::{Protocol, ProtocolError};
 pub use reload::{Diagnostic, ReloadReport, Severity};
 pub use request::{MAX_REQUEST_BYTES, Request};
-pub use rules::{RuleInfo, Rules};
+pub use rules::{RuleInfo, RuleLimits, Rules};
 pub use session_id::{SessionId, SessionIdError};
 pub use sessions::{Session, SessionsCleared, SessionsCount};
 pub use status::{

@@ -156,13 +156,13 @@ impl<'a> Checker<'a> {
         self.version(&root);
         let system = self.system(&root);
         let metrics = self.metrics(&root);
-        let sessions = self.sessions(&root);
         let timeouts = self.timeouts(&root);
         let log = self.log(&root);
         let mut addresses = Addresses::new(self, &root);
         let mut services = Services::new(self, &root);
         let mut zones = Zones::default();
         let ports = self.ports(&root, &mut zones, &mut addresses);
+        let sessions = self.sessions(&root, &zones);
         let wires = self.wires(&root, &ports);
         let zone_pairs = self.zone_pairs(&root, &zones);
         let mut objects =

@@ -46,12 +46,17 @@ impl<'a> Checker<'a> {
     /// The zone that a rule or zone pair names.
     pub(crate) fn known_zone(&mut self, node: &Node<'a>, zones: &Zones) -> Option<ZoneId> {
         let name = self.string(node, "the name of a zone")?;
+        self.zone_named(name, &node.at, zones)
+    }
+
+    /// The zone of a name that stands at `at`.
+    pub(crate) fn zone_named(&mut self, name: &str, at: &At, zones: &Zones) -> Option<ZoneId> {
         let found = zones.0.iter().position(|zone| zone == name);
         let found = found.and_then(|index| u16::try_from(index).ok());
         if found.is_none() {
             let names: Vec<_> = zones.0.iter().map(String::as_str).collect();
             let hint = suggest::hint(name, "zones are those of [[port]] and [[port.vlan]]", &names);
-            self.error(Subject::Name, &node.at, format!("unknown zone {name:?}"), hint);
+            self.error(Subject::Name, at, format!("unknown zone {name:?}"), hint);
         }
         found.map(ZoneId)
     }

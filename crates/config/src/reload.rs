@@ -12,7 +12,7 @@ impl ValidConfig {
         let Self {
             system,
             metrics,
-            sessions: SessionSettings { max, per_source: _ },
+            sessions: SessionSettings { max, per_source: _, embryonic: _ },
             timeouts: _,
             log: LogSettings { output, queue },
             ports,

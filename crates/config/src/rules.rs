@@ -1,8 +1,8 @@
 //! `[[rule]]` and `[[zone_pair]]`.
 
 use policy::{
-    Action, AddressSet, Gateway, LogWhen, Policy, Rule, ServiceItem, TcpMode, UnmatchableReason,
-    ZonePair, ZoneSet,
+    Action, AddressSet, Gateway, LogWhen, Policy, Rule, RuleLimits, ServiceItem, TcpMode,
+    UnmatchableReason, ZonePair, ZoneSet,
 };
 use toml::de::DeValue;
 
@@ -29,9 +29,12 @@ const RULE: Keys = Keys {
         "tags",
         "tcp",
         "timeouts",
+        "limits",
     ],
-    later: &["limits", "schedule"],
+    later: &["schedule"],
 };
+const LIMITS: Keys =
+    Keys { known: &["sessions", "per_source", "per_destination", "embryonic"], later: &[] };
 const ZONE_PAIR: Keys = Keys { known: &["from", "to", "tcp"], later: &[] };
 
 /// What rules refer to.
@@ -129,10 +132,33 @@ impl<'a> Checker<'a> {
         if let Some(node) = section.get("timeouts") {
             rule.timeouts = self.own_timeouts(&node, "timeouts of [[rule]]");
         }
+        if let Some(node) = section.get("limits") {
+            rule.limits = self.rule_limits(&node, rule.action);
+        }
         if let Some(node) = section.get("service") {
             self.check_timeouts(&rule, &node.at);
         }
         rule
+    }
+
+    fn rule_limits(&mut self, node: &Node<'a>, action: Action) -> RuleLimits {
+        let Some(section) = self.section(node, "limits of [[rule]]", LIMITS) else {
+            return RuleLimits::NONE;
+        };
+        if section.nodes().is_empty() {
+            let hint = "leave the key out, or write { per_source = 100 }";
+            self.error(Subject::Value, &node.at, "limits says nothing", hint);
+        }
+        if action != Action::Allow {
+            let message = format!("limits has no effect in a rule with action {:?}", action.name());
+            self.warning(Subject::Value, &node.at, message, "only what is allowed is counted");
+        }
+        RuleLimits {
+            sessions: self.limit(&section, "sessions"),
+            per_source: self.limit(&section, "per_source"),
+            per_destination: self.limit(&section, "per_destination"),
+            embryonic: self.limit(&section, "embryonic"),
+        }
     }
 
     /// The items of a list that means "any" only if it says so. `"any"` may stand without a list.

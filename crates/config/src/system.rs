@@ -1,6 +1,7 @@
 //! `[system]`, `[metrics]`, `[sessions]`, `[timeouts]` and `[log]`.
 
 use core::net::SocketAddr;
+use core::num::NonZeroU32;
 use core::time::Duration;
 use std::path::PathBuf;
 
@@ -9,6 +10,7 @@ use session::{TimeoutClass, Timeouts};
 
 use crate::checker::{At, Checker, Keys, Node, Section};
 use crate::diagnostic::Subject;
+use crate::ports::Zones;
 use crate::valid::{
     LogOutput, LogSettings, MetricsSettings, Polling, SessionSettings, SystemSettings,
 };
@@ -31,7 +33,8 @@ const SYSTEM: Keys = Keys {
     later: &[],
 };
 const METRICS: Keys = Keys { known: &["listen", "rules"], later: &[] };
-const SESSIONS: Keys = Keys { known: &["max", "per_source"], later: &[] };
+const SESSIONS: Keys = Keys { known: &["max", "per_source", "embryonic", "zones"], later: &[] };
+const SESSIONS_OF_ZONE: Keys = Keys { known: &["embryonic"], later: &[] };
 const LOG: Keys = Keys { known: &["output", "queue"], later: &[] };
 
 /// A CPU number that the kernel may know (`CONFIG_NR_CPUS` is 8192 at most on common machines).
@@ -42,6 +45,8 @@ const HOUR: Duration = Duration::from_secs(3_600);
 const LEAST_STALL: Duration = Duration::from_millis(100);
 /// `sun_path` holds 108 bytes with the closing zero.
 const SOCKET_PATH: usize = 107;
+/// More sessions than any machine has memory for.
+const SESSIONS_MOST: u32 = 1_000_000_000;
 /// What is kept before a rule was asked, or of a session that is not there yet.
 const OF_NO_SESSION: &[TimeoutClass] = &[TimeoutClass::Fragment, TimeoutClass::Expectation];
 
@@ -112,16 +117,36 @@ impl<'a> Checker<'a> {
         Some(settings)
     }
 
-    pub(crate) fn sessions(&mut self, root: &Section<'a>) -> SessionSettings {
+    pub(crate) fn sessions(&mut self, root: &Section<'a>, zones: &Zones) -> SessionSettings {
         let node = root.get("sessions");
         let section = node.and_then(|node| self.section(&node, "[sessions]", SESSIONS));
         let value = |checker: &mut Self, key, greatest| {
             let node = section.as_ref()?.get(key)?;
             checker.integer(&node, 1..=greatest)
         };
-        let max = value(self, "max", 1_000_000_000).unwrap_or(1_000_000);
+        let max = value(self, "max", SESSIONS_MOST).unwrap_or(1_000_000);
         let per_source = value(self, "per_source", max).unwrap_or_else(|| (max / 10).max(1));
-        SessionSettings { max, per_source }
+        let for_all = section.as_ref().and_then(|section| self.limit(section, "embryonic"));
+        let mut embryonic = vec![for_all; zones.names().len()];
+        let own = section.as_ref().and_then(|section| section.get("zones"));
+        let own = own.and_then(|node| self.open_section(&node, "[sessions.zones]"));
+        for (name, at, node) in own.map(|own| own.nodes()).unwrap_or_default() {
+            let Some(zone) = self.zone_named(name, &at, zones) else { continue };
+            let title = format!("[sessions.zones.{name}]");
+            let Some(section) = self.section(&node, title, SESSIONS_OF_ZONE) else { continue };
+            if let Some(limit) = self.limit(&section, "embryonic")
+                && let Some(of_zone) = embryonic.get_mut(zone.index())
+            {
+                *of_zone = Some(limit);
+            }
+        }
+        SessionSettings { max, per_source, embryonic }
+    }
+
+    /// A number of sessions. None: there is no such key, or it is reported.
+    pub(crate) fn limit(&mut self, section: &Section<'a>, key: &str) -> Option<NonZeroU32> {
+        let node = section.get(key)?;
+        self.integer(&node, 1..=SESSIONS_MOST).and_then(NonZeroU32::new)
     }
 
     pub(crate) fn timeouts(&mut self, root: &Section<'a>) -> Timeouts {

@@ -1,6 +1,7 @@
 //! A configuration that was checked whole.
 
 use core::net::SocketAddr;
+use core::num::NonZeroU32;
 use core::time::Duration;
 use std::path::PathBuf;
 
@@ -71,12 +72,14 @@ pub struct MetricsSettings {
 }
 
 /// `[sessions]`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SessionSettings {
     /// How many the whole box holds.
     pub max: u32,
     /// How many one source may hold.
     pub per_source: u32,
+    /// By zone: how many may be opened from it whose handshake is not complete. None: as many as there may be.
+    pub embryonic: Vec<Option<NonZeroU32>>,
 }
 
 /// Where the event log goes.

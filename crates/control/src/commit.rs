@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use api::{Refusal, RefusalKind, ReloadReport, Severity, Version};
-use config::{Loaded, ValidConfig};
+use config::{Loaded, SessionSettings, ValidConfig};
 use engine::{Limits, Snapshot};
 use policy::{PolicyDifference, RuleNames};
 
@@ -191,7 +191,8 @@ impl<P: Plane> Commit<P> {
 }
 
 fn compile(generation: u32, config: &ValidConfig, names: &mut RuleNames) -> Arc<Snapshot> {
-    let limits = Limits { max: config.sessions.max, per_source: config.sessions.per_source };
+    let SessionSettings { max, per_source, embryonic } = config.sessions.clone();
+    let limits = Limits { max, per_source, embryonic };
     let ValidConfig { policy, topology, timeouts, .. } = config;
     Snapshot::compile(generation, policy, topology, timeouts, limits, names)
 }

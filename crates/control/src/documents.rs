@@ -1,5 +1,6 @@
 //! The documents that commands answer with, made of a reading and the policy in force.
 
+use core::num::NonZeroU32;
 use std::time::Duration;
 
 use api::{
@@ -265,6 +266,9 @@ impl View<'_> {
                 log: rule.log.name().to_owned(),
                 description: rule.description.clone(),
                 tags: rule.tags.clone(),
+                limits: limits(&rule.limits),
+                sessions: u64::from(hits.sessions),
+                embryonic: u64::from(hits.embryonic),
                 hits: hits.hits,
                 last_hit: hits.last.map(|time| self.timestamp(time).to_string()),
                 last_hit_seconds_ago: hits.last.map(|time| self.now.since(time).as_secs_f64()),
@@ -276,6 +280,17 @@ impl View<'_> {
     fn timestamp(&self, time: Time) -> Timestamp {
         present().before(self.now.since(time))
     }
+}
+
+fn limits(limits: &policy::RuleLimits) -> Option<api::RuleLimits> {
+    let policy::RuleLimits { sessions, per_source, per_destination, embryonic } = *limits;
+    let number = |limit: Option<NonZeroU32>| limit.map(NonZeroU32::get);
+    (!limits.is_none()).then(|| api::RuleLimits {
+        sessions: number(sessions),
+        per_source: number(per_source),
+        per_destination: number(per_destination),
+        embryonic: number(embryonic),
+    })
 }
 
 fn reason_count(reason: DropReason, count: u64) -> ReasonCount {

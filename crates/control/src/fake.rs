@@ -110,8 +110,13 @@ pub(crate) fn reading() -> Reading {
         idle: Duration::from_millis(7500),
         events_lost: 0,
         rule_hits: vec![
-            RuleHits { hits: 40, last: Some(Time::from_secs(8 + u64::from(worker))) },
-            RuleHits { hits: 2, last: None },
+            RuleHits {
+                hits: 40,
+                last: Some(Time::from_secs(8 + u64::from(worker))),
+                sessions: 7,
+                embryonic: 1,
+            },
+            RuleHits { hits: 2, ..RuleHits::default() },
         ],
     };
     Reading {

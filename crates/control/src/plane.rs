@@ -216,6 +216,8 @@ impl Reading {
         of_rule.fold(RuleHits::default(), |sum, hits| RuleHits {
             hits: sum.hits + hits.hits,
             last: sum.last.max(hits.last),
+            sessions: sum.sessions + hits.sessions,
+            embryonic: sum.embryonic + hits.embryonic,
         })
     }
 }

@@ -195,6 +195,8 @@ struct HitCell {
     hits: AtomicU64,
     /// Nanosecond of the last hit, and 1; 0: never.
     last: AtomicU64,
+    /// Sessions, and in the upper half those whose handshake is not complete.
+    sessions: AtomicU64,
 }
 
 impl HitBoard {
@@ -206,26 +208,40 @@ impl HitBoard {
     pub(crate) fn write(&self, hits: &[RuleHits], start: usize, count: usize) -> usize {
         let end = self.cells.len().min(hits.len()).min(start.saturating_add(count));
         let rules = self.cells.iter().zip(hits).take(end).skip(start);
-        for (cell, &RuleHits { hits, last }) in rules {
+        for (cell, &RuleHits { hits, last, sessions, embryonic }) in rules {
             cell.hits.store(hits, Ordering::Relaxed);
             let last = last.map_or(0, |last| last.as_nanos().saturating_add(1));
             cell.last.store(last, Ordering::Relaxed);
+            let sessions = u64::from(embryonic) << 32 | u64::from(sessions);
+            cell.sessions.store(sessions, Ordering::Relaxed);
         }
         if end < self.cells.len().min(hits.len()) { end } else { 0 }
     }
 
-    /// Takes each rule's greater figures into `hits`. Hits only grow, so of two boards of one worker the one with
-    /// more is right.
+    /// Takes each rule's later figures into `hits`, which were read from an older board. Hits only grow, so of two
+    /// boards of one worker the one with more is right; and one that the worker has not come to has none.
     pub(crate) fn read(&self, hits: &mut Vec<RuleHits>) {
         if hits.len() < self.cells.len() {
             hits.resize(self.cells.len(), RuleHits::default());
         }
         for (cell, into) in self.cells.iter().zip(hits) {
-            into.hits = into.hits.max(cell.hits.load(Ordering::Relaxed));
+            let hits = cell.hits.load(Ordering::Relaxed);
+            if hits < into.hits {
+                continue;
+            }
+            into.hits = hits;
+            let [sessions, embryonic] = halves(cell.sessions.load(Ordering::Relaxed));
+            (into.sessions, into.embryonic) = (sessions, embryonic);
             let last = cell.last.load(Ordering::Relaxed).checked_sub(1).map(Time::from_nanos);
             into.last = into.last.max(last);
         }
     }
+}
+
+/// The lower and the upper half.
+#[expect(clippy::cast_possible_truncation, reason = "the halves are what is wanted")]
+const fn halves(whole: u64) -> [u32; 2] {
+    [whole as u32, (whole >> 32) as u32]
 }
 
 /// A number of nanoseconds as a span.
@@ -280,7 +296,12 @@ mod tests {
     fn hits_are_copied_in_parts_and_the_greater_counts() {
         let hits = |more: u64| -> Vec<RuleHits> {
             (0..10)
-                .map(|rule| RuleHits { hits: rule + more, last: Some(Time::from_nanos(rule)) })
+                .map(|rule| RuleHits {
+                    hits: rule + more,
+                    last: Some(Time::from_nanos(rule)),
+                    sessions: 9,
+                    embryonic: u32::try_from(more).expect("small"),
+                })
                 .collect()
         };
         let old = HitBoard::new(10);
@@ -295,6 +316,8 @@ mod tests {
         new.write(&hits(5), 0, 2);
         new.read(&mut read);
         assert_eq!((read[0].hits, read[1].hits, read[2].hits, read[11].hits), (5, 6, 2, 0));
+        assert_eq!([0, 2, 11].map(|rule| read[rule].embryonic), [5, 0, 0]);
+        assert_eq!([0, 2, 11].map(|rule| read[rule].sessions), [9, 9, 0]);
         assert_eq!((read[2].last, read[11].last), (Some(Time::from_nanos(2)), None));
     }
 }

@@ -162,13 +162,17 @@ impl Counters {
     }
 }
 
-/// How often a rule decided, and when last.
+/// What a rule has decided, and what is there of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RuleHits {
     /// Sessions that it allowed and packets that it refused.
     pub hits: u64,
     /// When last; none if never.
     pub last: Option<session::Time>,
+    /// Sessions that it allows now.
+    pub sessions: u32,
+    /// Those of them whose handshake is not complete.
+    pub embryonic: u32,
 }
 
 #[cfg(test)]

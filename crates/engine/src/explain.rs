@@ -162,7 +162,7 @@ impl<F: Frame, M: Memory> Shard<F, M> {
         descriptor: &wire::Descriptor,
     ) -> Explanation {
         let snapshot = self.snapshot();
-        let strict = Track::open(descriptor, false);
+        let strict = Track::open(descriptor);
         let is_tcp = matches!(descriptor.transport, Transport::Tcp(_));
         if let Err(refusal) = strict
             && !(is_tcp && snapshot.policy.any_loose())

@@ -64,6 +64,16 @@ wire::named! {
         TableFull = "table_full",
         /// The source has as many sessions as one may have.
         SourceLimit = "source_limit",
+        /// The zone has as many sessions whose handshake is not complete as may be opened from it.
+        ZoneEmbryonicLimit = "zone_embryonic_limit",
+        /// The rule has as many sessions as its `limits` allow.
+        RuleSessionLimit = "rule_session_limit",
+        /// The source has as many sessions of the rule as its `limits` allow.
+        RuleSourceLimit = "rule_source_limit",
+        /// The destination has as many sessions of the rule as its `limits` allow.
+        RuleDestinationLimit = "rule_destination_limit",
+        /// The rule has as many sessions whose handshake is not complete as its `limits` allow.
+        RuleEmbryonicLimit = "rule_embryonic_limit",
         /// The frame was handed over as often as a frame may be.
         HandoverLimit = "handover_limit",
         /// The ring to the worker that owns the packet is full.

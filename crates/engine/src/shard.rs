@@ -9,19 +9,19 @@
 //! Invariants: a session is created and touched by its owner alone; a frame leaves by exactly one of
 //! transmit, hand over, discard or hold; nothing here allocates for a frame of a known session.
 
+mod census;
 mod fragments;
 mod known;
 mod listing;
 mod reject;
 mod related;
-mod sources;
 mod unknown;
 mod upkeep;
 
 use std::sync::Arc;
 
 use arrayvec::ArrayVec;
-use policy::{PortIndex, Query, RuleId};
+use policy::{PortIndex, Query};
 use session::fragment::Gatherer;
 use session::memory::Memory;
 use session::tombstone::Tombstones;
@@ -33,8 +33,8 @@ use crate::frame::{Frame, HOPS_MAX, Handover, Judgement, Outbox, Verdict, Worker
 use crate::screen::{Kind, OwnMacs, screen};
 use crate::{Cause, Cut, DropReason, Epitaph, Snapshot};
 
+use self::census::Census;
 use self::reject::Allowance;
-use self::sources::Sources;
 use self::upkeep::Sweep;
 
 /// Frames that are judged in one go.
@@ -97,13 +97,11 @@ impl<F, M: Memory> core::fmt::Debug for Shard<F, M> {
 struct Core<F, M: Memory> {
     worker: WorkerId,
     workers: u16,
-    share: u16,
     sessions: Sessions<M>,
     fragments: Gatherer<F>,
     tombstones: Tombstones<Epitaph>,
-    sources: Sources,
+    census: Census,
     counters: Counters,
-    rule_hits: Vec<RuleHits>,
     own_macs: OwnMacs,
     allowance: Allowance,
     pickup_until: Time,
@@ -202,13 +200,11 @@ impl<F: Frame, M: Memory> Shard<F, M> {
         let core = Core {
             worker,
             workers,
-            share,
             sessions: Sessions::new(capacity, seed, memory)?,
             fragments: Gatherer::new(fragments, seed),
             tombstones: Tombstones::new(tombstones),
-            sources: Sources::new(seed),
+            census: Census::new(seed, share, &snapshot),
             counters: Counters::default(),
-            rule_hits: vec![RuleHits::default(); snapshot.rule_count],
             own_macs,
             allowance: Allowance::default(),
             pickup_until,
@@ -264,9 +260,9 @@ impl<F: Frame, M: Memory> Shard<F, M> {
         &self.core.counters
     }
 
-    /// How often each rule decided, by [`RuleId`].
+    /// How often each rule decided, and its sessions, by [`policy::RuleId`].
     pub fn rule_hits(&self) -> &[RuleHits] {
-        &self.core.rule_hits
+        self.core.census.rules()
     }
 
     /// How many sessions there are, those whose timeout is over but whose timer has not come included.
@@ -403,13 +399,6 @@ impl<F: Frame, M: Memory> Core<F, M> {
                 self.counters.increment(Counter::HandedOver(cause));
                 turn.out.hand_over(to, Handover { cause, hops: hops + 1 }, frame);
             }
-        }
-    }
-
-    fn hit(&mut self, rule: Option<RuleId>, now: Time) {
-        if let Some(hits) = rule.and_then(|rule| self.rule_hits.get_mut(rule.index())) {
-            hits.hits += 1;
-            hits.last = Some(now);
         }
     }
 }

@@ -1,18 +1,29 @@
 //! Policy as workers hold it: compiled, immutable, numbered.
 
+use core::num::NonZeroU32;
 use core::time::Duration;
 use std::sync::Arc;
 
-use policy::{CompiledPolicy, Policy, RuleNames, TimeoutSet, Topology};
+use policy::{CompiledPolicy, Policy, RuleId, RuleLimits, RuleNames, TimeoutSet, Topology};
 use session::{Lifetimes, Pressure, TimeoutClass, Timeouts};
 
 /// How many sessions there may be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// In the whole box.
     pub max: u32,
     /// Of one source address.
     pub per_source: u32,
+    /// By zone: of those opened from it whose handshake is not complete. None, or no place: not bounded.
+    pub embryonic: Vec<Option<NonZeroU32>>,
+}
+
+impl Limits {
+    /// So many, and half-open ones as many.
+    #[must_use]
+    pub const fn new(max: u32, per_source: u32) -> Self {
+        Self { max, per_source, embryonic: Vec::new() }
+    }
 }
 
 /// One version of all that a worker judges by. Made on the control core, never changed.
@@ -30,6 +41,8 @@ pub struct Snapshot {
     shrunk: Vec<Lifetimes>,
     /// Bounds.
     pub limits: Limits,
+    /// By rule: its own bounds.
+    rule_limits: Vec<RuleLimits>,
     /// One more than the greatest rule identity: what hit counters need.
     pub rule_count: usize,
 }
@@ -56,6 +69,12 @@ impl Snapshot {
             })
             .collect();
         let lifetimes = Lifetimes::new(timeouts, sets.iter().map(Vec::as_slice));
+        let mut rule_limits = vec![RuleLimits::NONE; names.len()];
+        for summary in policy.rules() {
+            if let Some(limits) = rule_limits.get_mut(summary.id.index()) {
+                *limits = summary.rule.limits;
+            }
+        }
         Arc::new(Self {
             generation,
             shrunk: Pressure::degrees().map(|pressure| lifetimes.under(pressure)).collect(),
@@ -63,6 +82,7 @@ impl Snapshot {
             policy,
             topology: topology.clone(),
             limits,
+            rule_limits,
             rule_count: names.len(),
         })
     }
@@ -72,6 +92,11 @@ impl Snapshot {
     pub(crate) fn lifetimes_under(&self, pressure: Pressure) -> &Lifetimes {
         let shrunk = pressure.index().checked_sub(1).and_then(|degree| self.shrunk.get(degree));
         shrunk.unwrap_or(&self.lifetimes)
+    }
+
+    /// The bounds of a rule. One that this version does not have has none.
+    pub(crate) fn rule_limits(&self, rule: RuleId) -> RuleLimits {
+        self.rule_limits.get(rule.index()).copied().unwrap_or_default()
     }
 
     /// What entries keep of the generation.

@@ -93,6 +93,7 @@ fn decides_alike(one: &Rule, two: &Rule) -> bool {
         log,
         tcp,
         timeouts,
+        limits,
         description: _,
         tags: _,
     } = one;
@@ -107,6 +108,7 @@ fn decides_alike(one: &Rule, two: &Rule) -> bool {
         && *log == two.log
         && *tcp == two.tcp
         && *timeouts == two.timeouts
+        && *limits == two.limits
 }
 
 fn changed_pairs(older: &Policy, newer: &Policy) -> Vec<(String, String)> {

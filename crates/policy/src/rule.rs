@@ -3,8 +3,8 @@
 use core::net::IpAddr;
 
 use crate::{
-    AddressSet, CompiledPolicy, PolicyDifference, RuleNames, ServiceItem, TimeoutOverrides, ZoneId,
-    ZoneSet,
+    AddressSet, CompiledPolicy, PolicyDifference, RuleLimits, RuleNames, ServiceItem,
+    TimeoutOverrides, ZoneId, ZoneSet,
 };
 
 /// What a rule does with a new session.
@@ -137,6 +137,8 @@ pub struct Rule {
     pub tcp: Option<TcpMode>,
     /// The rule's own timeouts, stronger than those of its services.
     pub timeouts: TimeoutOverrides,
+    /// How many sessions it allows at a time.
+    pub limits: RuleLimits,
     /// For people.
     pub description: String,
     /// For people.
@@ -161,6 +163,7 @@ impl Rule {
             log: LogWhen::None,
             tcp: None,
             timeouts: TimeoutOverrides::default(),
+            limits: RuleLimits::NONE,
             description: String::new(),
             tags: Vec::new(),
         }

@@ -99,16 +99,16 @@ pub enum Track {
 
 impl Track {
     /// Starts to track with a session's first packet, strictly: TCP by a SYN, ICMP by a query, SCTP by an
-    /// INIT, all else by any packet. `answered`: the service ends with its answer (DNS, NTP).
+    /// INIT, all else by any packet.
     ///
     /// # Errors
     ///
     /// Why the packet may not start a session.
     #[inline]
-    pub fn open(descriptor: &Descriptor, answered: bool) -> Result<Self, Refusal> {
+    pub fn open(descriptor: &Descriptor) -> Result<Self, Refusal> {
         match &descriptor.transport {
             Transport::Tcp(segment) => TcpTrack::open(segment).map(Self::Tcp),
-            Transport::Udp(_) => Ok(Self::Udp(UdpTrack::open(answered))),
+            Transport::Udp(_) => Ok(Self::Udp(UdpTrack::open())),
             Transport::Icmp(message) => IcmpTrack::open(message, false).map(Self::Icmp),
             Transport::Icmpv6(message) => IcmpTrack::open(message, true).map(Self::Icmp),
             Transport::Sctp(packet) => SctpTrack::open(packet).map(Self::Sctp),
@@ -123,7 +123,7 @@ impl Track {
     /// # Errors
     ///
     /// Why the packet may not start a session even so.
-    pub fn pick_up(descriptor: &Descriptor, answered: bool) -> Result<Self, Refusal> {
+    pub fn pick_up(descriptor: &Descriptor) -> Result<Self, Refusal> {
         match &descriptor.transport {
             Transport::Tcp(segment) => TcpTrack::pick_up(segment).map(Self::Tcp),
             Transport::Udp(_)
@@ -131,7 +131,15 @@ impl Track {
             | Transport::Icmpv6(_)
             | Transport::Sctp(_)
             | Transport::Other
-            | Transport::None => Self::open(descriptor, answered),
+            | Transport::None => Self::open(descriptor),
+        }
+    }
+
+    /// The service that it is of ends with its answer (DNS, NTP). To be said before any later packet is judged; of other
+    /// protocols than UDP it says nothing.
+    pub fn end_with_answer(&mut self) {
+        if let Self::Udp(track) = self {
+            track.end_with_answer();
         }
     }
 

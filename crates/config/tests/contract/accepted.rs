@@ -1,10 +1,12 @@
 //! What is accepted, and what it comes to.
 
+use core::num::NonZeroU32;
 use core::time::Duration;
 
 use config::{Device, LogOutput, Polling, ValidConfig};
 use policy::{
-    Action, Gateway, LinkMode, LogWhen, PortIndex, Query, RuleNames, TcpMode, ZoneId, ZoneSet,
+    Action, Gateway, LinkMode, LogWhen, PortIndex, Query, RuleLimits, RuleNames, TcpMode, ZoneId,
+    ZoneSet,
 };
 use session::TimeoutClass;
 
@@ -120,6 +122,8 @@ fn what_may_be_left_out_has_the_contracts_defaults() {
     assert_eq!((&system.socket_group, &system.admin_group), (&None, &None));
     assert_eq!(config.metrics, None);
     assert_eq!((config.sessions.max, config.sessions.per_source), (1_000_000, 100_000));
+    assert_eq!(config.sessions.embryonic, [None, None]);
+    assert!(config.policy.rules[0].limits.is_none());
     assert_eq!(config.log.output, LogOutput::Stdout);
     assert_eq!(config.ports[1].mtu, 1500);
     assert_eq!(config.topology.wires()[0].link, LinkMode::Independent);
@@ -175,6 +179,9 @@ rules = 10
 [sessions]
 max = 500
 per_source = 50
+embryonic = 40
+[sessions.zones.outside]
+embryonic = 30
 [timeouts]
 icmp = "1500ms"
 [log]
@@ -192,6 +199,7 @@ queue = 1024
     assert_eq!(system.eal_args, ["--log-level=8"]);
     assert_eq!(config.metrics.as_ref().unwrap().listen, "[::1]:9000".parse().unwrap());
     assert_eq!((config.sessions.max, config.sessions.per_source), (500, 50));
+    assert_eq!(config.sessions.embryonic, [NonZeroU32::new(40), NonZeroU32::new(30)]);
     assert_eq!(config.timeouts.get(TimeoutClass::Icmp), Duration::from_millis(1500));
     assert_eq!(config.log.output, LogOutput::File("/var/log/events".into()));
     assert_eq!(config.log.queue, 1024);
@@ -306,6 +314,9 @@ inner = [{ proto = "udp", port = "5-6", source_port = 7 }, { proto = 89 }, { pro
 fn any_may_be_written_and_tcp_modes_and_timeouts_are_taken() {
     let rule = "from = \"any\"\nto = [\"any\"]\nsource = \"any\"\nservice = \"any\"\ntcp = \"loose\"\n\
                 enabled = false\ndescription = \"d\"\ntags = [\"t\"]\ntimeouts = { esp = \"1m\" }\n";
+    let rule = format!(
+        "{rule}limits = {{ sessions = 9, per_source = 3, per_destination = 5, embryonic = 1 }}\n"
+    );
     let pair = "[[zone_pair]]\nfrom = \"outside\"\nto = \"inside\"\ntcp = \"loose\"\n";
     let policy = parse(&format!("{PORTS}{RULE}{rule}{pair}")).policy;
     let rule = &policy.rules[0];
@@ -317,6 +328,9 @@ fn any_may_be_written_and_tcp_modes_and_timeouts_are_taken() {
         ("d", ["t".to_owned()].as_slice())
     );
     assert_eq!(rule.timeouts.get(TimeoutClass::Esp.index()), Some(Duration::from_secs(60)));
+    let RuleLimits { sessions, per_source, per_destination, embryonic } = rule.limits;
+    let limits = [sessions, per_source, per_destination, embryonic];
+    assert_eq!(limits, [9, 3, 5, 1].map(NonZeroU32::new));
     assert_eq!(policy.tcp_mode(ZoneId(1), ZoneId(0)), TcpMode::Loose);
     assert_eq!(policy.tcp_mode(ZoneId(0), ZoneId(1)), TcpMode::Strict);
 }

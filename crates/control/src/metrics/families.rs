@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 
-use engine::{Cause, Counter, Counters, DropReason, EndReason, Protocol};
+use engine::{Cause, Counter, Counters, DropReason, EndReason, Protocol, RuleHits};
 use policy::RuleId;
 use prometheus::core::Desc;
 use prometheus::proto::{self, LabelPair, Metric, MetricFamily, MetricType};
@@ -76,6 +76,12 @@ const DEFINITIONS: &[Definition] = &[
     ("sessions_created_total", "Sessions created.", &["proto"]),
     ("sessions_ended_total", "Sessions ended.", &["proto", "reason"]),
     ("rule_hits_total", "Sessions that a rule allowed and packets that it refused.", &["rule"]),
+    ("rule_sessions", "Living sessions that a rule allows.", &["rule"]),
+    (
+        "rule_embryonic_sessions",
+        "Living sessions that a rule allows whose handshake is not complete.",
+        &["rule"],
+    ),
     ("policy_generation", "The generation of the policy that a worker uses.", &["worker"]),
     ("worker_busy_seconds_total", "Time that a worker had frames to work on.", &["worker"]),
     ("worker_idle_seconds_total", "Time that a worker had no frame to work on.", &["worker"]),
@@ -115,7 +121,9 @@ pub(super) fn collect(
     ports(&mut families, &reading.ports);
     workers(&mut families, reading);
     sessions(&mut families, &sum, policy);
-    families.counter(rule_hits(reading, policy, rules));
+    families.counter(by_rule(reading, policy, rules, |hits| hits.hits));
+    families.gauge(by_rule(reading, policy, rules, |hits| u64::from(hits.sessions)));
+    families.gauge(by_rule(reading, policy, rules, |hits| u64::from(hits.embryonic)));
     let of_workers = &reading.workers;
     families.gauge(per_worker(of_workers, |worker| u64::from(worker.generation)));
     families.seconds(per_worker(of_workers, |worker| worker.busy.as_secs_f64()));
@@ -197,11 +205,16 @@ fn sessions(families: &mut Families, sum: &Counters, policy: &Committed) {
 
 /// The first `most` rules by identity have a series each, which they keep for the life of the process,
 /// and all others one together.
-fn rule_hits(reading: &Reading, policy: &Committed, most: usize) -> Vec<(Vec<String>, u64)> {
+fn by_rule(
+    reading: &Reading,
+    policy: &Committed,
+    most: usize,
+    figure: fn(&RuleHits) -> u64,
+) -> Vec<(Vec<String>, u64)> {
     let mut series = Vec::new();
     let mut others = None;
     for (index, id) in (0..policy.names.len()).zip((0..).map(RuleId)) {
-        let hits = reading.rule_hits(id).hits;
+        let hits = figure(&reading.rule_hits(id));
         if index < most {
             series.push((vec![policy.names.name(id).to_owned()], hits));
         } else {

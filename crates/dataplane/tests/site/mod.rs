@@ -76,7 +76,7 @@ pub(crate) fn snapshot_of(
     };
     change(&mut rule);
     let policy = Policy { zones, zone_pairs: Vec::new(), rules: vec![rule] };
-    let limits = Limits { max: 10_000, per_source: 10_000 };
+    let limits = Limits::new(10_000, 10_000);
     Snapshot::compile(generation, &policy, &topology, &Timeouts::default(), limits, names)
 }
 

@@ -2,12 +2,14 @@
 
 use policy::{PortIndex, RuleId};
 use session::memory::Memory;
-use session::{Direction, Slot, TimeoutClass, track};
+use session::track::EvictionClass;
+use session::{Direction, Slot, Summary, TimeoutClass, track};
 
 use crate::counters::Counter;
 use crate::frame::{Frame, Judgement, Outbox, Verdict};
 use crate::{Cut, EndReason, Snapshot};
 
+use super::upkeep::member;
 use super::{Core, Fate, Lookup, Packet, Turn};
 
 impl<F: Frame, M: Memory> Core<F, M> {
@@ -56,7 +58,19 @@ impl<F: Frame, M: Memory> Core<F, M> {
         let mut rearm = before.timeout_class() != after.timeout_class();
         if before.state_index() != after.state_index() {
             self.counters.move_session(Some(&before), Some(&after));
-            rearm |= before.eviction_class() != after.eviction_class();
+            let classes = [before.eviction_class(), after.eviction_class()];
+            rearm |= classes[0] != classes[1];
+            match classes.map(|class| class == EvictionClass::HalfOpen) {
+                [false, true] => {
+                    let member = member(turn.snapshot, &self.summary(turn, slot));
+                    self.census.begin_handshake(&member, turn.snapshot);
+                }
+                [true, false] => {
+                    let member = member(turn.snapshot, &self.summary(turn, slot));
+                    self.census.end_handshake(&member, turn.snapshot);
+                }
+                [true, true] | [false, false] => {}
+            }
         }
         if ended {
             // Only SCTP ends with a packet; all else lingers for stragglers.
@@ -98,16 +112,21 @@ impl<F: Frame, M: Memory> Core<F, M> {
         slot: Slot,
         reason: EndReason,
     ) {
-        let summary = self.sessions.summary(slot, turn.now, turn.lifetimes);
+        let summary = self.summary(turn, slot);
         self.counters.move_session(Some(&summary.track), None);
         self.counters.increment(Counter::Ended(summary.track.protocol(), reason));
-        self.sources.leave(summary.key.endpoint(summary.initiator).0);
+        self.census.close(&member(turn.snapshot, &summary), turn.snapshot);
         self.bury(turn.now, &summary, reason);
         if summary.mark {
             let event = self.end_event(turn, &summary, reason);
             turn.out.event(&event);
         }
         self.sessions.close(slot);
+    }
+
+    /// All that is known of a session.
+    pub(super) fn summary<O>(&self, turn: &Turn<'_, O>, slot: Slot) -> Summary {
+        self.sessions.summary(slot, turn.now, turn.lifetimes)
     }
 }
 

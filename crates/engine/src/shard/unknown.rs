@@ -2,7 +2,7 @@
 
 use policy::{Action, Decision, TcpMode};
 use session::memory::Memory;
-use session::track::{Refusal, Track};
+use session::track::{EvictionClass, Refusal, Track};
 use session::{Direction, Opening, Slot};
 use wire::Transport;
 
@@ -10,7 +10,8 @@ use crate::counters::Counter;
 use crate::frame::{Event, EventKind, Frame, Judgement, Outbox, Verdict};
 use crate::{Cause, Cut, DropReason, EndReason, Epitaph, Snapshot, owner};
 
-use super::{Core, Fate, Lookup, Packet, Turn, first_query};
+use super::census::Member;
+use super::{Core, Fate, Lookup, Packet, Turn, first_query, upkeep};
 
 impl<F: Frame, M: Memory> Core<F, M> {
     /// Judges a packet that no living session claims. `successor_of`: the session with the same key whose
@@ -26,7 +27,7 @@ impl<F: Frame, M: Memory> Core<F, M> {
         if owner != self.worker {
             return Fate::HandOver(owner, Cause::NicHash);
         }
-        let strict = Track::open(packet.descriptor, false);
+        let strict = Track::open(packet.descriptor);
         let just_started = turn.now < self.pickup_until;
         if let Err(refusal) = strict {
             // Only a loose rule can still let it pass, and only TCP.
@@ -37,17 +38,19 @@ impl<F: Frame, M: Memory> Core<F, M> {
         }
         let query = first_query(turn.snapshot, packet.descriptor, packet.port, lookup);
         let decision = turn.snapshot.policy.decide(&query);
-        let answered = decision.service.answered;
         let loose = just_started || decision.tcp == TcpMode::Loose;
         let track = if decision.action == Action::Allow && loose {
-            Track::pick_up(packet.descriptor, answered)
+            Track::pick_up(packet.descriptor)
         } else {
-            strict.and_then(|_| Track::open(packet.descriptor, answered))
+            strict
         };
-        let track = match track {
+        let mut track = match track {
             Ok(track) => track,
             Err(refusal) => return self.refuse_stray(lookup, refusal),
         };
+        if decision.service.answered {
+            track.end_with_answer();
+        }
         match decision.action {
             Action::Allow => self.admit(turn, packet, lookup, &decision, track, successor_of),
             Action::Drop => {
@@ -81,15 +84,20 @@ impl<F: Frame, M: Memory> Core<F, M> {
     ) -> Fate {
         let refused =
             |cut: Cut| Fate::Discard(Judgement { rule: decision.rule, ..Judgement::drop(cut) });
-        let source = lookup.key.endpoint(lookup.side).0;
-        let per_source = turn.snapshot.limits.per_source.div_ceil(u32::from(self.share.max(1)));
-        // A successor of the same source takes the place of its predecessor.
-        let replaced = successor_of.is_some_and(|slot| {
-            let initiator = self.sessions.entry(slot).initiator();
-            lookup.key.endpoint(initiator).0 == source
-        });
-        if self.sources.count(source) >= per_source && !replaced {
-            return refused(Cut::SourceLimit);
+        let member = Member {
+            generation: turn.snapshot.mark(),
+            rule: decision.rule,
+            source: lookup.key.endpoint(lookup.side).0,
+            destination: lookup.key.endpoint(lookup.side.other()).0,
+            from: turn.snapshot.zones(packet.port, lookup.key.context).0,
+            half_open: track.eviction_class() == EvictionClass::HalfOpen,
+        };
+        if let Err(cut) = self.within_limits(turn, &member, successor_of) {
+            if matches!(cut, Cut::SourceLimit | Cut::ZoneEmbryonicLimit) {
+                return refused(cut);
+            }
+            // Its own limits are the rule's word.
+            return self.deny(turn, packet, lookup, decision, Verdict::Drop(cut.into()));
         }
         if let Some(slot) = successor_of {
             self.end(turn, slot, EndReason::Reopened);
@@ -113,10 +121,10 @@ impl<F: Frame, M: Memory> Core<F, M> {
         let Ok(slot) = opened else {
             return refused(Cut::TableFull);
         };
-        self.sources.enter(source);
+        self.census.open(&member, turn.snapshot);
         self.counters.increment(Counter::Created(track.protocol()));
         self.counters.move_session(None, Some(&track));
-        self.hit(decision.rule, turn.now);
+        self.census.hit(decision.rule, turn.now);
         self.sessions.count(slot, Direction::Original, packet.frames, packet.octets, turn.now);
         if decision.log.at_start() {
             let kind = EventKind::SessionStart;
@@ -134,6 +142,23 @@ impl<F: Frame, M: Memory> Core<F, M> {
         Fate::Forward(turn.snapshot.topology.partner(packet.port), judgement)
     }
 
+    /// Whether there may be one more session like this, if it takes the place of its predecessor.
+    fn within_limits<O>(
+        &mut self,
+        turn: &Turn<'_, O>,
+        member: &Member,
+        successor_of: Option<Slot>,
+    ) -> Result<(), Cut> {
+        let Some(slot) = successor_of else {
+            return self.census.admits(member, turn.snapshot);
+        };
+        let predecessor = upkeep::member(turn.snapshot, &self.summary(turn, slot));
+        self.census.close(&predecessor, turn.snapshot);
+        let admitted = self.census.admits(member, turn.snapshot);
+        self.census.open(&predecessor, turn.snapshot);
+        admitted
+    }
+
     /// A packet that the policy refuses.
     fn deny<O: Outbox<F>>(
         &mut self,
@@ -143,7 +168,7 @@ impl<F: Frame, M: Memory> Core<F, M> {
         decision: &Decision,
         verdict: Verdict,
     ) -> Fate {
-        self.hit(decision.rule, turn.now);
+        self.census.hit(decision.rule, turn.now);
         if let Some(reason) = verdict.reason()
             && (decision.log.at_start() || decision.log.at_end())
         {

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use policy::{Action, PortIndex, Query, RuleId};
 use session::memory::Memory;
 use session::tombstone::Tombstone;
-use session::track::Track;
+use session::track::{EvictionClass, Track};
 use session::{Context, Key, Pressure, Side, Slot, Summary, Time};
 
-use crate::counters::{Counter, RuleHits};
+use crate::counters::Counter;
 use crate::frame::{Event, EventKind, Frame, Judgement, Outbox};
 use crate::{EndReason, Epitaph, Snapshot};
 
+use super::census::Member;
 use super::{Core, Shard, Turn, query};
 
 /// Entries that one step of the timers examines.
@@ -47,9 +48,7 @@ impl<F: Frame, M: Memory> Shard<F, M> {
     /// where that does no harm. Sessions are judged by it on their next packet, or by the sweep that begins
     /// with the next [`Self::tick`].
     pub fn install(&mut self, snapshot: Arc<Snapshot>) -> Arc<Snapshot> {
-        if self.core.rule_hits.len() < snapshot.rule_count {
-            self.core.rule_hits.resize(snapshot.rule_count, RuleHits::default());
-        }
+        self.core.census.begin(&snapshot);
         self.core.sweep.left = self.core.sessions.capacity();
         core::mem::replace(&mut self.snapshot, snapshot)
     }
@@ -123,11 +122,15 @@ impl<F: Frame, M: Memory> Core<F, M> {
             self.end(turn, slot, EndReason::PolicyChanged);
             return false;
         }
+        self.census.leave(&member(turn.snapshot, &summary), turn.snapshot);
         let entry = self.sessions.entry_mut(slot);
         entry.generation = turn.snapshot.mark();
         entry.rule = decision.rule.map_or(u32::MAX, |rule| rule.0);
         entry.timeouts = Snapshot::row(decision.service.timeouts);
         entry.set_mark(decision.log.at_end());
+        let (generation, rule) = (entry.generation, entry.rule);
+        let summary = Summary { generation, rule, ..summary };
+        self.census.enter(&member(turn.snapshot, &summary), turn.snapshot);
         self.sessions.rearm(slot, turn.now, turn.lifetimes);
         true
     }
@@ -148,7 +151,7 @@ impl<F: Frame, M: Memory> Core<F, M> {
     ) -> Event {
         let Summary { created, packets, bytes, .. } = *summary;
         let kind = EventKind::SessionEnd { reason, created, packets, bytes };
-        let rule = (summary.rule != u32::MAX).then_some(RuleId(summary.rule));
+        let rule = rule_of(summary.rule);
         let in_port = PortIndex(summary.in_port);
         let event = self.event(turn, &summary.key, summary.initiator, in_port, kind, rule);
         Event { slot: Some(summary.slot), ..event }
@@ -184,6 +187,24 @@ impl<F: Frame, M: Memory> Core<F, M> {
             rule,
         }
     }
+}
+
+/// What limits count of a session.
+pub(super) fn member(snapshot: &Snapshot, summary: &Summary) -> Member {
+    let Summary { key, initiator, track, rule, generation, in_port, .. } = summary;
+    Member {
+        generation: *generation,
+        rule: rule_of(*rule),
+        source: key.endpoint(*initiator).0,
+        destination: key.endpoint(initiator.other()).0,
+        from: snapshot.zones(PortIndex(*in_port), key.context).0,
+        half_open: track.eviction_class() == EvictionClass::HalfOpen,
+    }
+}
+
+/// The rule of an entry.
+pub(super) fn rule_of(rule: u32) -> Option<RuleId> {
+    (rule != u32::MAX).then_some(RuleId(rule))
 }
 
 /// The question that the session's first packet put.

@@ -281,6 +281,6 @@ pub(crate) fn snapshot() -> Arc<Snapshot> {
     for port in &mut plan.ports {
         port.mtu = 65_000;
     }
-    plan.limits = engine::Limits { max: 100_000, per_source: 100_000 };
+    plan.limits = engine::Limits::new(100_000, 100_000);
     plan.snapshot()
 }

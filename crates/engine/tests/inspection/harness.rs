@@ -60,7 +60,7 @@ impl Plan {
             ports: vec![port("lan0", 0), port("wan0", 1)],
             wires: vec![wire(0, 1, 0)],
             timeouts: Timeouts::default(),
-            limits: Limits { max: 10_000, per_source: 5_000 },
+            limits: Limits::new(10_000, 5_000),
             names: RuleNames::new(),
             generation: 0,
         }
@@ -77,7 +77,7 @@ impl Plan {
             &self.policy,
             &topology,
             &self.timeouts,
-            self.limits,
+            self.limits.clone(),
             &mut self.names,
         )
     }
@@ -243,7 +243,26 @@ impl Rig {
             }
         }
         assert_eq!(born_less_dead, self.sessions(), "created less ended");
+        self.check_rules(&counters);
         self.check_listing(&counters);
+    }
+
+    /// Every session is some rule's, and half-open where its state says so.
+    fn check_rules(&self, counters: &engine::Counters) {
+        let hits = || self.cluster.shards().iter().flat_map(engine::Shard::rule_hits);
+        let sessions: u64 = hits().map(|hits| u64::from(hits.sessions)).sum();
+        assert_eq!(sessions, self.sessions(), "sessions by rule");
+        let embryonic: u64 = hits().map(|hits| u64::from(hits.embryonic)).sum();
+        let handshakes = [
+            (engine::Protocol::Tcp, ["syn_sent", "simultaneous_open", "syn_received"]),
+            (engine::Protocol::Sctp, ["init", "init_ack", "cookie_echoed"]),
+        ];
+        let half_open = handshakes.iter().flat_map(|(protocol, names)| {
+            let states = protocol.states().into_iter().enumerate();
+            let half = states.filter(|(_, state)| names.contains(state));
+            half.map(|(state, _)| counters.get(Counter::Sessions(*protocol, state)))
+        });
+        assert_eq!(embryonic, half_open.sum::<u64>(), "half-open sessions by rule");
     }
 
     /// What a listing shows is counted in the gauge of its state.
@@ -307,7 +326,7 @@ pub(crate) fn crowded_plan() -> Plan {
     ];
     plan.policy.rules[0].name = "inside-any".to_owned();
     plan.policy.rules.splice(0..0, rules);
-    plan.limits = Limits { max: 24, per_source: 12 };
+    plan.limits = Limits::new(24, 12);
     plan
 }
 

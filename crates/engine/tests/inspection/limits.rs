@@ -1,16 +1,18 @@
 //! How many sessions there may be.
 
-use engine::Limits;
-use policy::{Action, Rule};
+use core::num::NonZeroU32;
+
+use engine::{EventKind, Limits};
+use policy::{Action, LogWhen, Rule, RuleLimits};
 use testkit::packet::Frame;
 use testkit::packet::flags::{ACK, SYN, SYN_ACK};
 
 use crate::harness::{INSIDE, Plan, Rig};
-use crate::transcript::{SERVER, Step, down, inside, outside, play, segment, swapped, up};
+use crate::transcript::{SERVER, Step, change, down, inside, outside, play, segment, swapped, up};
 
 fn limited(max: u32, per_source: u32) -> Plan {
     let mut plan = Plan::new();
-    plan.limits = Limits { max, per_source };
+    plan.limits = Limits::new(max, per_source);
     plan
 }
 
@@ -116,4 +118,149 @@ fn a_scan_does_no_lasting_harm() {
     rig.check();
     assert_eq!(rig.sessions(), 0);
     play(&plan, &[inside(0.0, &up(SYN, 1, 0, 0), "forward original syn_sent s0 new")]);
+}
+
+/// A plan whose only rule has these limits.
+fn with_rule_limits(limits: RuleLimits) -> Plan {
+    let mut plan = limited(1000, 1000);
+    plan.policy.rules[0].limits = limits;
+    plan
+}
+
+#[test]
+fn a_rule_allows_its_number_of_sessions() {
+    let mut plan =
+        with_rule_limits(RuleLimits { sessions: NonZeroU32::new(2), ..RuleLimits::NONE });
+    plan.policy.rules[0].log = LogWhen::End;
+    let other = Rule { name: "second".to_owned(), ..plan.policy.rules[0].clone() };
+    let steps = [
+        inside(0.0, &from("10.0.0.1:1"), "forward original first s0 new"),
+        inside(0.1, &from("10.0.0.2:1"), "forward original first s1 new"),
+        inside(0.2, &from("10.0.0.3:1"), "drop rule_session_limit"),
+        inside(0.3, &from("10.0.0.1:1"), "forward original one_way s0"),
+        // Another rule has its own.
+        change(0.4, move |plan| plan.policy.rules.insert(0, other.clone())),
+        Step::Sessions(0.5, 2),
+        inside(0.6, &from("10.0.0.3:1"), "drop rule_session_limit"),
+        // Whoever ends makes room.
+        Step::Sessions(31.0, 0),
+        inside(31.0, &from("10.0.0.3:1"), "forward original first s2 new"),
+    ];
+    let played = crate::transcript::play_with(1, &plan, &steps);
+    assert_eq!(played.rule(2), "inside-out", "the rule's word");
+    let denied = |kind: &EventKind| matches!(kind, EventKind::Deny { .. });
+    assert_eq!(played.events.iter().filter(|event| denied(&event.kind)).count(), 2, "logged");
+}
+
+#[test]
+fn a_rule_limits_either_end() {
+    let to = |source: &str, destination: &str| Frame::udp(source, destination, "x");
+    let plan = with_rule_limits(RuleLimits {
+        per_source: NonZeroU32::new(2),
+        per_destination: NonZeroU32::new(3),
+        ..RuleLimits::NONE
+    });
+    crate::transcript::play_with(
+        1,
+        &plan,
+        &[
+            inside(0.0, &to("10.0.0.1:1", "192.0.2.1:9"), "forward original first s0 new"),
+            inside(0.1, &to("10.0.0.1:2", "192.0.2.2:9"), "forward original first s1 new"),
+            inside(0.2, &to("10.0.0.1:3", "192.0.2.3:9"), "drop rule_source_limit"),
+            inside(0.3, &to("10.0.0.2:1", "192.0.2.1:9"), "forward original first s2 new"),
+            inside(0.4, &to("10.0.0.3:1", "192.0.2.1:9"), "forward original first s3 new"),
+            inside(0.5, &to("10.0.0.4:1", "192.0.2.1:9"), "drop rule_destination_limit"),
+            inside(0.6, &to("10.0.0.4:1", "192.0.2.4:9"), "forward original first s4 new"),
+            // A reload brings every session under the new policy's count, by packet or by sweep.
+            change(1.0, |plan| plan.policy.rules[0].description = "again".to_owned()),
+            inside(1.1, &to("10.0.0.5:1", "192.0.2.1:9"), "drop rule_destination_limit"),
+            inside(1.2, &to("10.0.0.1:3", "192.0.2.3:9"), "drop rule_source_limit"),
+            change(2.0, |plan| plan.policy.rules[0].limits.per_source = None),
+            inside(2.1, &to("10.0.0.1:3", "192.0.2.3:9"), "forward original first s5 new"),
+            change(3.0, |plan| plan.policy.rules[0].limits.per_source = NonZeroU32::new(4)),
+            inside(3.1, &to("10.0.0.1:4", "192.0.2.5:9"), "forward original first s6 new"),
+            inside(3.2, &to("10.0.0.1:5", "192.0.2.5:9"), "drop rule_source_limit"),
+            Step::Sessions(40.0, 0),
+            inside(40.0, &to("10.0.0.4:1", "192.0.2.1:9"), "forward original first s7 new"),
+        ],
+    );
+}
+
+fn half_open(zone: Option<u32>, rule: Option<u32>) -> Plan {
+    let embryonic = rule.and_then(NonZeroU32::new);
+    let mut plan = with_rule_limits(RuleLimits { embryonic, ..RuleLimits::NONE });
+    plan.limits.embryonic = vec![zone.and_then(NonZeroU32::new), None];
+    plan
+}
+
+/// A flood of SYNs takes as many places as its zone or its rule has for handshakes: connections that are there go on,
+/// other protocols and other zones are not concerned, and a handshake that completes makes room.
+#[test]
+fn handshakes_are_limited_by_zone_and_by_rule() {
+    let syn = |port: u16| segment(&format!("10.0.0.7:{port}"), SERVER, SYN, 1, 0, 0);
+    let backward = Rule::any("all", Action::Allow);
+    for (zone, rule, refused) in
+        [(Some(2), None, "drop zone_embryonic_limit"), (None, Some(2), "drop rule_embryonic_limit")]
+    {
+        let mut plan = half_open(zone, rule);
+        plan.policy.rules.push(backward.clone());
+        crate::transcript::play_with(
+            1,
+            &plan,
+            &[
+                inside(0.0, &up(SYN, 1000, 0, 0), "forward original syn_sent s0 new"),
+                inside(0.1, &syn(1), "forward original syn_sent s1 new"),
+                inside(0.2, &syn(2), refused),
+                inside(0.2, &up(SYN, 1000, 0, 0), "forward original syn_sent s0"),
+                inside(0.3, &from("10.0.0.7:2"), "forward original first s2 new"),
+                outside(
+                    0.4,
+                    &swapped(segment(SERVER, "10.0.0.9:9", SYN, 1, 0, 0)),
+                    "forward original syn_sent s3 new",
+                ),
+                outside(0.5, &down(SYN_ACK, 5000, 1001, 0), "forward reply syn_received s0"),
+                inside(0.6, &syn(2), refused),
+                // A reload counts anew.
+                change(0.7, |plan| plan.policy.rules[0].description = "again".to_owned()),
+                inside(0.8, &syn(2), refused),
+                inside(0.9, &up(ACK, 1001, 5001, 0), "forward original established s0"),
+                inside(1.0, &syn(2), "forward original syn_sent s4 new"),
+                inside(1.1, &syn(3), refused),
+                // Whoever gives up makes room.
+                Step::Sessions(10.3, 4),
+                inside(10.3, &syn(4), "forward original syn_sent s5 new"),
+            ],
+        );
+    }
+}
+
+/// Limits are the box's: of several shards each has its part, rounded up.
+#[test]
+fn shards_share_a_limit() {
+    use engine::{Shard, ShardConfig, Time, WorkerId};
+    let mut plan = half_open(None, None);
+    plan.limits = Limits::new(100, 5);
+    let config = ShardConfig {
+        worker: WorkerId(0),
+        workers: 1,
+        share: 2,
+        seed: 1,
+        own_macs: Vec::new(),
+        fragments: session::fragment::Limits::default(),
+        tombstones: 16,
+        pickup_until: Time::ZERO,
+    };
+    let shard =
+        Shard::<crate::reload::Bare, _>::new(config, plan.snapshot(), &mut session::memory::Heap);
+    let mut shard = shard.unwrap_or_else(|never| match never {});
+    let mut tray = crate::reload::Tray::default();
+    let mut admitted = 0;
+    for port in 1..=9_u16 {
+        let octets = from(&format!("10.0.0.1:{port}")).bytes();
+        let mut burst = engine::Burst::new();
+        burst.push(crate::reload::Bare(INSIDE, octets));
+        shard.process(Time::from_secs(1), &mut burst, &mut tray);
+        admitted += u32::from(shard.session_count() > admitted);
+    }
+    assert_eq!(admitted, 3, "half of five, rounded up");
 }

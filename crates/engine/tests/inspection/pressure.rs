@@ -17,7 +17,7 @@ const WEB: &str = "192.0.2.80:80";
 
 fn room_for(max: u32) -> Plan {
     let mut plan = Plan::new();
-    plan.limits = Limits { max, per_source: max };
+    plan.limits = Limits::new(max, max);
     plan.policy.rules[0].log = LogWhen::End;
     plan
 }
@@ -271,7 +271,7 @@ fn a_flood_harms_no_conversation() {
 /// packet had been seen is ever evicted.
 fn run_crowded(workers: u16, arrivals: &[Arrival]) -> (Vec<String>, Rig) {
     let mut plan = crowded_plan();
-    plan.limits = Limits { max: 4, per_source: 4 };
+    plan.limits = Limits::new(4, 4);
     for rule in &mut plan.policy.rules {
         rule.log = LogWhen::End;
     }

@@ -103,7 +103,7 @@ fn timeouts_of_the_new_policy_hold() {
 
 /// A frame of a test that drives a shard by itself.
 #[derive(Debug)]
-struct Bare(PortIndex, Vec<u8>);
+pub(crate) struct Bare(pub(crate) PortIndex, pub(crate) Vec<u8>);
 
 impl AsRef<[u8]> for Bare {
     fn as_ref(&self) -> &[u8] {
@@ -123,7 +123,7 @@ impl Frame for Bare {
 
 /// What a shard decided.
 #[derive(Default)]
-struct Tray(Vec<Verdict>);
+pub(crate) struct Tray(Vec<Verdict>);
 
 impl Outbox<Bare> for Tray {
     fn transmit(&mut self, _: PortIndex, _: Bare, judgement: &Judgement) {

@@ -1,6 +1,6 @@
 //! `rules` for people.
 
-use api::Rules;
+use api::{RuleInfo, RuleLimits, Rules};
 
 use crate::table::Table;
 use crate::units::{count, duration};
@@ -14,6 +14,7 @@ pub(super) fn text(rules: &Rules) -> String {
         "TO",
         "ACTION",
         "LOG",
+        ">SESSIONS",
         ">HITS",
         ">LAST HIT",
         "DESCRIPTION",
@@ -27,6 +28,7 @@ pub(super) fn text(rules: &Rules) -> String {
             rule.to.join(", "),
             rule.action.clone(),
             rule.log.clone(),
+            sessions(rule),
             count(rule.hits),
             rule.last_hit_seconds_ago
                 .map_or("never".to_owned(), |ago| format!("{} ago", duration(ago))),
@@ -38,4 +40,14 @@ pub(super) fn text(rules: &Rules) -> String {
         rules.generation,
         table.block()
     )
+}
+
+/// How many there are, and of how many at most.
+fn sessions(rule: &RuleInfo) -> String {
+    match rule.limits {
+        Some(RuleLimits { sessions: Some(most), .. }) => {
+            format!("{} of {}", count(rule.sessions), count(most.into()))
+        }
+        Some(_) | None => count(rule.sessions),
+    }
 }

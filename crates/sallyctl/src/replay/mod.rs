@@ -17,7 +17,7 @@ use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 use std::sync::Arc;
 
-use config::ValidConfig;
+use config::{SessionSettings, ValidConfig};
 use engine::{Cluster, Fate, Limits, PortIndex, Snapshot, Time};
 use policy::RuleNames;
 
@@ -71,7 +71,8 @@ pub(crate) fn run(
 /// A snapshot of a configuration, and the names of its rules: what replay and `explain` judge by.
 pub(crate) fn snapshot(config: &ValidConfig) -> (Arc<Snapshot>, RuleNames) {
     let mut names = RuleNames::new();
-    let limits = Limits { max: config.sessions.max, per_source: config.sessions.per_source };
+    let SessionSettings { max, per_source, embryonic } = config.sessions.clone();
+    let limits = Limits { max, per_source, embryonic };
     let snapshot = Snapshot::compile(
         1,
         &config.policy,

@@ -90,7 +90,7 @@ fn a_track_fits_half_a_cache_line() {
 
 #[test]
 fn udp_goes_from_first_to_stream() {
-    let mut track = Track::open(&udp(), false).unwrap();
+    let mut track = Track::open(&udp()).unwrap();
     assert_eq!((track.state_name(), track.timeout_class()), ("first", TimeoutClass::UdpFirst));
     for (direction, state, class, eviction) in [
         (O, "one_way", TimeoutClass::UdpOneWay, EvictionClass::OneWay),
@@ -108,7 +108,8 @@ fn udp_goes_from_first_to_stream() {
 
 #[test]
 fn a_query_service_ends_when_every_query_has_its_answer() {
-    let mut track = Track::open(&udp(), true).unwrap();
+    let mut track = Track::open(&udp()).unwrap();
+    track.end_with_answer();
     for (direction, state) in [
         (R, "answered"),
         (O, "stream"),
@@ -137,12 +138,12 @@ fn a_query_service_ends_when_every_query_has_its_answer() {
 #[test_case(3, IcmpKind::Error => Refusal::IcmpType; "error")]
 #[test_case(5, IcmpKind::Other => Refusal::IcmpType; "redirect")]
 fn only_a_query_opens(kind: u8, class: IcmpKind) -> Refusal {
-    Track::open(&icmp(kind, class), false).unwrap_err()
+    Track::open(&icmp(kind, class)).unwrap_err()
 }
 
 #[test]
 fn an_echo_is_answered_in_its_direction_only() {
-    let mut track = Track::open(&icmp(8, IcmpKind::Query), false).unwrap();
+    let mut track = Track::open(&icmp(8, IcmpKind::Query)).unwrap();
     assert_eq!((track.state_name(), track.protocol_label()), ("query", "icmp"));
     for (direction, kind, class, expected) in [
         (O, 8, IcmpKind::Query, Judgement::Pass),
@@ -168,7 +169,7 @@ fn an_echo_is_answered_in_its_direction_only() {
 
 /// Chunks by their numbers: 1 INIT, 2 INIT ACK, 10 COOKIE ECHO, 11 COOKIE ACK, 0 DATA, 7, 8, 14 the shutdown.
 fn association() -> Track {
-    let mut track = Track::open(&sctp(1, 0, 0, 0xa), false).unwrap();
+    let mut track = Track::open(&sctp(1, 0, 0, 0xa)).unwrap();
     for (direction, chunk, tag, initiate, state) in [
         (R, 2, 0xa, 0xb, "init_ack"),
         (O, 10, 0xb, 0, "cookie_echoed"),
@@ -196,9 +197,9 @@ fn an_association_is_set_up_and_shut_down() {
 
 #[test]
 fn an_association_is_known_by_its_tags() {
-    assert_eq!(Track::open(&sctp(0, 0, 0xb, 0), false), Err(Refusal::SctpNotInit));
-    assert_eq!(Track::open(&sctp(1, 0, 5, 0xa), false), Err(Refusal::SctpTag));
-    assert_eq!(Track::open(&sctp(1, 0, 0, 0), false), Err(Refusal::SctpTag));
+    assert_eq!(Track::open(&sctp(0, 0, 0xb, 0)), Err(Refusal::SctpNotInit));
+    assert_eq!(Track::open(&sctp(1, 0, 5, 0xa)), Err(Refusal::SctpTag));
+    assert_eq!(Track::open(&sctp(1, 0, 0, 0)), Err(Refusal::SctpTag));
     let track = association();
     for (direction, chunk, flags, tag, expected) in [
         (O, 0, 0, 0xa, Judgement::Refuse(Refusal::SctpTag)),
@@ -220,7 +221,7 @@ fn an_association_is_known_by_its_tags() {
 
 #[test]
 fn the_handshake_comes_in_order() {
-    let opened = Track::open(&sctp(1, 0, 0, 0xa), false).unwrap();
+    let opened = Track::open(&sctp(1, 0, 0, 0xa)).unwrap();
     assert_eq!((opened.state_name(), opened.timeout_class()), ("init", TimeoutClass::SctpInit));
     for (direction, chunk, tag, expected) in [
         (O, 0, 0xb, Judgement::Refuse(Refusal::SctpState)),
@@ -252,7 +253,7 @@ fn the_handshake_comes_in_order() {
 
 #[test]
 fn a_repeated_init_keeps_the_state_and_another_does_not() {
-    let mut track = Track::open(&sctp(1, 0, 0, 0xa), false).unwrap();
+    let mut track = Track::open(&sctp(1, 0, 0, 0xa)).unwrap();
     track.judge(R, &sctp(2, 0, 0xa, 0xb), NOW);
     assert_eq!(track.judge(O, &sctp(1, 0, 0, 0xa), NOW), Judgement::Pass);
     assert_eq!(track.state_name(), "init_ack");
@@ -284,7 +285,7 @@ fn a_restarted_initiator_proves_itself_before_the_tags_change() {
 #[test_case(89, "other", TimeoutClass::Other; "ospf")]
 fn other_protocols_know_who_was_heard(number: u8, label: &str, class: TimeoutClass) {
     let descriptor = packet(number, Transport::Other);
-    let mut track = Track::open(&descriptor, false).unwrap();
+    let mut track = Track::open(&descriptor).unwrap();
     assert_eq!((track.protocol_label(), track.timeout_class()), (label, class));
     assert_eq!((track.state_name(), track.eviction_class()), ("one_way", EvictionClass::OneWay));
     track.judge(O, &descriptor, NOW);
@@ -298,10 +299,10 @@ fn a_packet_of_another_protocol_is_refused() {
     let mut tracks: Vec<Track> =
         [udp(), icmp(8, IcmpKind::Query), sctp(1, 0, 0, 1), syn(), packet(47, Transport::Other)]
             .iter()
-            .map(|first| Track::open(first, false).unwrap())
+            .map(|first| Track::open(first).unwrap())
             .collect();
     let fragment = packet(17, Transport::None);
-    assert_eq!(Track::open(&fragment, false), Err(Refusal::ProtocolMismatch));
+    assert_eq!(Track::open(&fragment), Err(Refusal::ProtocolMismatch));
     for track in &mut tracks {
         let judgement = track.judge(O, &fragment, NOW);
         assert_eq!(judgement, Judgement::Refuse(Refusal::ProtocolMismatch));
@@ -313,7 +314,7 @@ fn state_names_are_those_of_the_protocol() {
     for first in
         [udp(), icmp(8, IcmpKind::Query), sctp(1, 0, 0, 1), syn(), packet(47, Transport::Other)]
     {
-        let track = Track::open(&first, false).unwrap();
+        let track = Track::open(&first).unwrap();
         let names = track.protocol().states();
         assert_eq!(names.get(track.state_index()), Some(&track.state_name()));
     }

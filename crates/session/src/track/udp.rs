@@ -34,8 +34,12 @@ pub struct UdpTrack {
 }
 
 impl UdpTrack {
-    pub(super) fn open(ends_with_answer: bool) -> Self {
-        Self { state: UdpState::First, ends_with_answer, outstanding: 1 }
+    pub(super) fn open() -> Self {
+        Self { state: UdpState::First, ends_with_answer: false, outstanding: 1 }
+    }
+
+    pub(super) fn end_with_answer(&mut self) {
+        self.ends_with_answer = true;
     }
 
     /// How far it has come.

@@ -1,0 +1,236 @@
+//! How many sessions there are of whom: what limits go by. Asked only when a session is opened, completes its
+//! handshake, comes under another policy, or ends.
+//!
+//! Memory is bounded by the sessions: nothing is remembered of whom there is none of. Limits are the box's; a shard
+//! has its part of each.
+//!
+//! A session is counted in what its policy limits when it is judged by that. So after a reload the new policy's zones
+//! and limited addresses begin at none, and are whole once the sweep has shown it every session; the few that come
+//! within that time may be too many. Sources and rules, which no reload changes, are right all the time.
+
+use core::hash::Hash;
+use core::net::IpAddr;
+use core::num::NonZeroU32;
+
+use ahash::RandomState;
+use hashbrown::HashMap;
+use policy::{RuleId, ZoneId};
+use session::Time;
+
+use crate::counters::RuleHits;
+use crate::{Cut, Snapshot};
+
+/// What of a session is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Member {
+    /// The mark of the policy that last judged it.
+    pub(super) generation: u16,
+    /// The rule that allows it.
+    pub(super) rule: Option<RuleId>,
+    /// Who opened it.
+    pub(super) source: IpAddr,
+    /// To whom.
+    pub(super) destination: IpAddr,
+    /// The zone that it was opened from: whose flood it would be.
+    pub(super) from: ZoneId,
+    /// Whether its handshake is not complete.
+    pub(super) half_open: bool,
+}
+
+/// The counts.
+#[derive(Debug)]
+pub(super) struct Census {
+    /// Among how many shards limits are divided.
+    share: u32,
+    sources: Tally<IpAddr>,
+    /// Of rules that limit them: by the address at either end.
+    addresses: Tally<(RuleId, u16, End, IpAddr)>,
+    /// By zone: half-open sessions that the present policy has judged.
+    half_open: Vec<u32>,
+    /// By rule.
+    rules: Vec<RuleHits>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum End {
+    Source,
+    Destination,
+}
+
+impl Census {
+    /// `seed`: the secret of the maps' hash.
+    pub(super) fn new(seed: u64, share: u16, snapshot: &Snapshot) -> Self {
+        let mut census = Self {
+            share: u32::from(share.max(1)),
+            sources: Tally::new(seed),
+            addresses: Tally::new(!seed),
+            half_open: Vec::new(),
+            rules: Vec::new(),
+        };
+        census.begin(snapshot);
+        census
+    }
+
+    /// A new policy is in force: none of its own counts is made yet.
+    pub(super) fn begin(&mut self, snapshot: &Snapshot) {
+        if self.rules.len() < snapshot.rule_count {
+            self.rules.resize(snapshot.rule_count, RuleHits::default());
+        }
+        self.half_open.clear();
+        self.half_open.resize(snapshot.policy.policy().zones.len(), 0);
+    }
+
+    /// By rule: how often it decided, and its sessions.
+    pub(super) fn rules(&self) -> &[RuleHits] {
+        &self.rules
+    }
+
+    /// A rule has decided.
+    pub(super) fn hit(&mut self, rule: Option<RuleId>, now: Time) {
+        if let Some(hits) = rule.and_then(|rule| self.rules.get_mut(rule.index())) {
+            hits.hits += 1;
+            hits.last = Some(now);
+        }
+    }
+
+    /// Whether there may be one more like this.
+    ///
+    /// # Errors
+    /// The limit that is reached.
+    pub(super) fn admits(&self, member: &Member, snapshot: &Snapshot) -> Result<(), Cut> {
+        let Member { generation, rule, source, destination, from, half_open } = *member;
+        let within = |limit: u32, count: u32, cut: Cut| {
+            if count < limit.div_ceil(self.share) { Ok(()) } else { Err(cut) }
+        };
+        within(snapshot.limits.per_source, self.sources.count(&source), Cut::SourceLimit)?;
+        let zone_limit = snapshot.limits.embryonic.get(from.index()).copied().flatten();
+        if let Some(limit) = zone_limit.filter(|_| half_open) {
+            let count = self.half_open.get(from.index()).copied().unwrap_or(0);
+            within(limit.get(), count, Cut::ZoneEmbryonicLimit)?;
+        }
+        let Some(rule) = rule else { return Ok(()) };
+        let limits = snapshot.rule_limits(rule);
+        let hits = self.rules.get(rule.index()).copied().unwrap_or_default();
+        let of = |end, address| self.addresses.count(&(rule, generation, end, address));
+        let bounded = [
+            (limits.sessions, hits.sessions, Cut::RuleSessionLimit),
+            (limits.per_source, of(End::Source, source), Cut::RuleSourceLimit),
+            (limits.per_destination, of(End::Destination, destination), Cut::RuleDestinationLimit),
+            (limits.embryonic.filter(|_| half_open), hits.embryonic, Cut::RuleEmbryonicLimit),
+        ];
+        bounded.into_iter().try_for_each(|(limit, count, cut)| {
+            limit.map_or(Ok(()), |limit| within(limit.get(), count, cut))
+        })
+    }
+
+    /// One more source's session: it is opened.
+    pub(super) fn open(&mut self, member: &Member, snapshot: &Snapshot) {
+        self.sources.enter(member.source);
+        self.enter(member, snapshot);
+    }
+
+    /// One less: it ends.
+    pub(super) fn close(&mut self, member: &Member, snapshot: &Snapshot) {
+        self.sources.leave(member.source);
+        self.leave(member, snapshot);
+    }
+
+    /// Counts it in what the policy that judged it limits.
+    pub(super) fn enter(&mut self, member: &Member, snapshot: &Snapshot) {
+        let Member { generation, rule, source, destination, from: _, half_open } = *member;
+        if half_open {
+            self.begin_handshake(member, snapshot);
+        }
+        let Some(rule) = rule else { return };
+        if let Some(hits) = self.rules.get_mut(rule.index()) {
+            hits.sessions += 1;
+        }
+        let limits = snapshot.rule_limits(rule);
+        if limits.per_source.is_some() {
+            self.addresses.enter((rule, generation, End::Source, source));
+        }
+        if limits.per_destination.is_some() {
+            self.addresses.enter((rule, generation, End::Destination, destination));
+        }
+    }
+
+    /// Takes it out of what it was counted in.
+    pub(super) fn leave(&mut self, member: &Member, snapshot: &Snapshot) {
+        let Member { generation, rule, source, destination, from: _, half_open } = *member;
+        if half_open {
+            self.end_handshake(member, snapshot);
+        }
+        let Some(rule) = rule else { return };
+        if let Some(hits) = self.rules.get_mut(rule.index()) {
+            hits.sessions = hits.sessions.saturating_sub(1);
+        }
+        // Those whose policy did not limit them are not there.
+        self.addresses.leave((rule, generation, End::Source, source));
+        self.addresses.leave((rule, generation, End::Destination, destination));
+    }
+
+    /// Its handshake begins, perhaps anew.
+    pub(super) fn begin_handshake(&mut self, member: &Member, snapshot: &Snapshot) {
+        if let Some(count) = self.zone(member, snapshot) {
+            *count += 1;
+        }
+        if let Some(hits) = member.rule.and_then(|rule| self.rules.get_mut(rule.index())) {
+            hits.embryonic += 1;
+        }
+    }
+
+    /// Its handshake is complete, or given up.
+    pub(super) fn end_handshake(&mut self, member: &Member, snapshot: &Snapshot) {
+        if let Some(count) = self.zone(member, snapshot) {
+            *count = count.saturating_sub(1);
+        }
+        if let Some(hits) = member.rule.and_then(|rule| self.rules.get_mut(rule.index())) {
+            hits.embryonic = hits.embryonic.saturating_sub(1);
+        }
+    }
+
+    /// The count of its zone, if the policy that the count is of has judged it.
+    fn zone(&mut self, member: &Member, snapshot: &Snapshot) -> Option<&mut u32> {
+        let counted = member.generation == snapshot.mark();
+        self.half_open.get_mut(member.from.index()).filter(|_| counted)
+    }
+}
+
+/// How many there are of each; those of whom there is none are not remembered.
+#[derive(Debug)]
+struct Tally<K> {
+    counts: HashMap<K, NonZeroU32, RandomState>,
+}
+
+impl<K: Hash + Eq> Tally<K> {
+    fn new(seed: u64) -> Self {
+        let hasher =
+            RandomState::with_seeds(seed, !seed, seed.rotate_left(21), seed.rotate_left(42));
+        Self { counts: HashMap::with_hasher(hasher) }
+    }
+
+    fn count(&self, key: &K) -> u32 {
+        self.counts.get(key).map_or(0, |count| count.get())
+    }
+
+    fn enter(&mut self, key: K) {
+        self.counts
+            .entry(key)
+            .and_modify(|count| *count = count.saturating_add(1))
+            .or_insert(NonZeroU32::MIN);
+    }
+
+    fn leave(&mut self, key: K) {
+        if self.counts.is_empty() {
+            return;
+        }
+        if let hashbrown::hash_map::Entry::Occupied(mut entry) = self.counts.entry(key) {
+            match NonZeroU32::new(entry.get().get() - 1) {
+                Some(less) => *entry.get_mut() = less,
+                None => {
+                    entry.remove();
+                }
+            }
+        }
+    }
+}
