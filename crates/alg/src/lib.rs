@@ -20,6 +20,8 @@
 
 mod announcement;
 mod dialogue;
+mod ftp;
+mod line;
 mod media;
 mod message;
 mod notes;
@@ -28,6 +30,7 @@ mod reader;
 mod remark;
 mod sdp;
 mod sip;
+mod stream;
 mod text;
 mod tftp;
 #[cfg(test)]

@@ -1,9 +1,12 @@
 //! One control conversation as it is read.
 
 use session::Direction;
+use wire::SeqNum;
 
 use crate::dialogue::{Dialogue, Progress};
+use crate::ftp::Ftp;
 use crate::sip::Sip;
+use crate::stream::{Continuity, Stream};
 use crate::tftp::Tftp;
 use crate::{Notes, Protocol, Remark};
 
@@ -12,21 +15,38 @@ use crate::{Notes, Protocol, Remark};
 pub enum Reading {
     /// It may.
     Pass,
-    /// It may not, for this.
+    /// It may not, for this, which is among the remarks.
     Refuse(Remark),
 }
 
-/// Reads one control conversation.
+/// Reads one control conversation: one that comes in datagrams by [`Self::datagram`], one over TCP by
+/// [`Self::begins`], [`Self::segment`] and [`Self::acknowledged`].
+///
+/// A segment that is refused must not reach the endpoint; its announcements count for nothing. What the
+/// reader has of it stays: when it is sent again it is refused again.
 #[derive(Debug)]
 pub struct Reader {
     dialogue: Speaking,
+    /// What the original direction says, and the reply direction.
+    streams: [Stream; 2],
     stopped: bool,
 }
 
 #[derive(Debug)]
 enum Speaking {
+    Ftp(Ftp),
     Tftp(Tftp),
     Sip(Sip),
+}
+
+impl Speaking {
+    fn dialogue(&mut self) -> &mut dyn Dialogue {
+        match self {
+            Self::Ftp(dialogue) => dialogue,
+            Self::Tftp(dialogue) => dialogue,
+            Self::Sip(dialogue) => dialogue,
+        }
+    }
 }
 
 impl Reader {
@@ -34,10 +54,17 @@ impl Reader {
     #[must_use]
     pub fn new(protocol: Protocol) -> Self {
         let dialogue = match protocol {
+            Protocol::Ftp => Speaking::Ftp(Ftp::default()),
             Protocol::Tftp => Speaking::Tftp(Tftp),
             Protocol::Sip => Speaking::Sip(Sip::default()),
         };
-        Self { dialogue, stopped: false }
+        Self { dialogue, streams: Default::default(), stopped: false }
+    }
+
+    /// Whether it has stopped reading: it will pass everything and announce nothing from now on.
+    #[must_use]
+    pub const fn has_stopped(&self) -> bool {
+        self.stopped
     }
 
     /// Reads a datagram's payload.
@@ -45,17 +72,100 @@ impl Reader {
         if self.stopped {
             return Reading::Pass;
         }
-        let dialogue: &mut dyn Dialogue = match &mut self.dialogue {
-            Speaking::Tftp(dialogue) => dialogue,
-            Speaking::Sip(dialogue) => dialogue,
-        };
-        match dialogue.datagram(from, payload, notes) {
+        match self.dialogue.dialogue().datagram(from, payload, notes) {
             Progress::Read(_) | Progress::Skip(_) => Reading::Pass,
-            Progress::Refuse(remark) => Reading::Refuse(remark),
+            Progress::Refuse(remark) => refuse(remark, notes),
             Progress::Stop => {
-                self.stopped = true;
+                self.stop();
                 Reading::Pass
             }
         }
     }
+
+    /// A SYN was seen in direction `from`: its first octet will have the number `first`. A repeated SYN
+    /// says the same; once octets have been seen it is ignored.
+    pub fn begins(&mut self, from: Direction, first: SeqNum) {
+        let stream = &mut self.streams[from.index()];
+        if !self.stopped && !stream.is_running() {
+            stream.begin(first);
+        }
+    }
+
+    /// Reads a segment's payload whose first octet has the number `number`. A stream whose beginning was
+    /// not seen begins here.
+    pub fn segment(
+        &mut self,
+        from: Direction,
+        number: SeqNum,
+        payload: &[u8],
+        notes: &mut Notes<'_>,
+    ) -> Reading {
+        if self.stopped || payload.is_empty() {
+            return Reading::Pass;
+        }
+        let dialogue = self.dialogue.dialogue();
+        let stream = &mut self.streams[from.index()];
+        if !stream.has_begun() {
+            stream.begin(number);
+            if !dialogue.resume(from) {
+                self.stop();
+                return Reading::Pass;
+            }
+        }
+        let mut piece = match stream.admit(number, payload) {
+            Ok(piece) => piece,
+            Err(remark) => return refuse(remark, notes),
+        };
+        while stream.reaches_unread(&piece) {
+            let mut moved = stream.take(&mut piece);
+            while !stream.unread().is_empty() {
+                match dialogue.read(from, stream.unread(), notes) {
+                    Progress::Read(0) => break,
+                    Progress::Read(octets) => stream.advance(octets),
+                    Progress::Skip(octets) => stream.skip(octets),
+                    Progress::Refuse(remark) => return refuse(remark, notes),
+                    Progress::Stop => {
+                        self.stop();
+                        return Reading::Pass;
+                    }
+                }
+                moved = true;
+            }
+            stream.forget();
+            if !moved || stream.is_stuffed() {
+                notes.remark(Remark::Overlong);
+                self.stop();
+                return Reading::Pass;
+            }
+        }
+        Reading::Pass
+    }
+
+    /// The side that speaks in direction `from` has acknowledged all before `number`: it will not be sent
+    /// again, or to no effect.
+    ///
+    /// If that is more than was seen (of a capture with holes, say), the dialogue goes on where it can make
+    /// sense of what follows, or stops.
+    pub fn acknowledged(&mut self, from: Direction, number: SeqNum) {
+        let speaker = from.reversed();
+        let stream = &mut self.streams[speaker.index()];
+        if self.stopped || !stream.has_begun() {
+            return;
+        }
+        if stream.acknowledge(number) == Continuity::Broken
+            && !self.dialogue.dialogue().resume(speaker)
+        {
+            self.stop();
+        }
+    }
+
+    fn stop(&mut self) {
+        self.stopped = true;
+        self.streams = Default::default();
+    }
+}
+
+fn refuse(remark: Remark, notes: &mut Notes<'_>) -> Reading {
+    notes.remark(remark);
+    Reading::Refuse(remark)
 }

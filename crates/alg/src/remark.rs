@@ -17,5 +17,13 @@ wire::named! {
         WrongSide = "wrong_side",
         /// An answer announces a connection that nobody asked for.
         Unasked = "unasked",
+        /// A command that an earlier one has ruled out (RFC 2428 §4).
+        RuledOut = "ruled_out",
+        /// A segment repeats octets that the other side may still lack, with another content.
+        InconsistentRetransmission = "inconsistent_retransmission",
+        /// A segment is too far ahead of one that is missing.
+        OutOfOrder = "out_of_order",
+        /// More is under way unacknowledged than the reader keeps.
+        WindowFull = "window_full",
     }
 }

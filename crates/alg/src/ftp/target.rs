@@ -1,0 +1,98 @@
+//! Where a transfer connects to, in the four ways of writing it.
+
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use core::str::{self, FromStr};
+
+/// An address and a port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Target {
+    pub(super) address: IpAddr,
+    pub(super) port: u16,
+}
+
+/// The argument of PORT: `h1,h2,h3,h4,p1,p2` (RFC 959 §5.3.2), and nothing else.
+pub(super) fn of_port(argument: &[u8]) -> Option<Target> {
+    match six_numbers(argument)? {
+        (target, []) => Some(target),
+        (_, _) => None,
+    }
+}
+
+/// The text of a 227. RFC 959 does not say where in it the numbers stand (RFC 1123 §4.1.2.6): clients take
+/// the first six with commas between.
+pub(super) fn of_227(text: &[u8]) -> Option<Target> {
+    let mut behind_digit = false;
+    for (at, octet) in text.iter().enumerate() {
+        let digit = octet.is_ascii_digit();
+        if digit
+            && !behind_digit
+            && let Some((target, _)) = six_numbers(&text[at..])
+        {
+            return Some(target);
+        }
+        behind_digit = digit;
+    }
+    None
+}
+
+/// The argument of EPRT: `<d>protocol<d>address<d>port<d>` (RFC 2428 §2).
+pub(super) fn of_eprt(argument: &[u8]) -> Option<Target> {
+    let (delimiter, rest) = delimited(argument)?;
+    let mut fields = rest.split(|octet| *octet == delimiter);
+    let (protocol, address, port) = (fields.next()?, fields.next()?, fields.next()?);
+    let (Some([]), None) = (fields.next(), fields.next()) else { return None };
+    let address = str::from_utf8(address).ok()?;
+    let address = match protocol {
+        b"1" => IpAddr::V4(Ipv4Addr::from_str(address).ok()?),
+        b"2" => IpAddr::V6(Ipv6Addr::from_str(address).ok()?),
+        _ => return None,
+    };
+    Some(Target { address, port: port_number(port)? })
+}
+
+/// The text of a 229 from `server`: `(<d><d><d>port<d>)` somewhere in it (RFC 2428 §3); protocol and address
+/// must be left out.
+pub(super) fn of_229(text: &[u8], server: IpAddr) -> Option<Target> {
+    let open = text.iter().position(|octet| *octet == b'(')?;
+    let (delimiter, rest) = delimited(&text[open + 1..])?;
+    let rest = rest.strip_prefix(&[delimiter, delimiter])?;
+    let end = rest.iter().position(|octet| *octet == delimiter)?;
+    rest[end + 1..].starts_with(b")").then_some(())?;
+    Some(Target { address: server, port: port_number(&rest[..end])? })
+}
+
+/// The delimiter that one has chosen (RFC 2428 §2: any from 33 to 126), and what is behind it.
+fn delimited(text: &[u8]) -> Option<(u8, &[u8])> {
+    let (delimiter, rest) = text.split_first()?;
+    delimiter.is_ascii_graphic().then_some((*delimiter, rest))
+}
+
+/// Six numbers of an octet each, and what is behind them.
+fn six_numbers(text: &[u8]) -> Option<(Target, &[u8])> {
+    let mut numbers = [0; 6];
+    let mut rest = text;
+    for (index, number) in numbers.iter_mut().enumerate() {
+        if index > 0 {
+            rest = rest.strip_prefix(b",")?;
+        }
+        let digits = rest.iter().take_while(|octet| octet.is_ascii_digit()).count();
+        *number = u8::try_from(decimal(&rest[..digits])?).ok()?;
+        rest = &rest[digits..];
+    }
+    let [a, b, c, d, high, low] = numbers;
+    Some((
+        Target { address: Ipv4Addr::new(a, b, c, d).into(), port: u16::from_be_bytes([high, low]) },
+        rest,
+    ))
+}
+
+fn port_number(digits: &[u8]) -> Option<u16> {
+    digits.iter().all(u8::is_ascii_digit).then_some(())?;
+    u16::try_from(decimal(digits)?).ok()
+}
+
+/// A number of one to five digits.
+fn decimal(digits: &[u8]) -> Option<u32> {
+    matches!(digits.len(), 1..=5)
+        .then(|| digits.iter().fold(0, |number, digit| number * 10 + u32::from(digit - b'0')))
+}

@@ -1,0 +1,149 @@
+use core::net::IpAddr;
+
+use test_case::test_case;
+
+use super::*;
+use crate::{Options, Peers, Protocol, Reader, Reading};
+use wire::SeqNum;
+
+const LAX: Options = Options { strict: false, third_party: false };
+const STRICT: Options = Options { strict: true, third_party: false };
+const V4: [&str; 2] = ["10.0.0.1", "192.0.2.1"];
+const V6: [&str; 2] = ["2001:db8::1", "2001:db8:1::1"];
+
+/// What a reader made of some lines: announcements as `opener > address port`, remarks by their names,
+/// refused segments with `!`, the end of reading as `stop`.
+fn heard(options: Options, ends: [&str; 2], said: &[(Direction, &str)]) -> Vec<String> {
+    let [client, server] = ends.map(|address| address.parse::<IpAddr>().unwrap());
+    let peers = Peers { ends: [(client, 40_000), (server, 21)] };
+    let mut reader = Reader::new(Protocol::Ftp);
+    let mut next = [SeqNum(1_000), SeqNum(u32::MAX - 20)];
+    for from in [CLIENT, SERVER] {
+        reader.begins(from, next[from.index()]);
+    }
+    let mut heard = Vec::new();
+    for (from, text) in said {
+        let mut notes = Notes::new(&peers, options);
+        let number = &mut next[from.index()];
+        // Latin-1, so that a table can hold Telnet's octets.
+        let octets: Vec<u8> = text.chars().map(|octet| u8::try_from(octet).unwrap()).collect();
+        let reading = reader.segment(*from, *number, &octets, &mut notes);
+        *number = *number + u32::try_from(octets.len()).unwrap();
+        reader.acknowledged(from.reversed(), *number);
+        for announced in notes.announcements() {
+            let Announcement { protocol, opener, source, source_port, destination, .. } =
+                *announced;
+            assert_eq!((protocol, source_port), (TCP, None));
+            assert_eq!(source, peers.speaker(opener).0);
+            assert_eq!(destination, peers.listener(opener).0);
+            let opener = if opener == CLIENT { "client" } else { "server" };
+            heard.push(format!("{opener} > {}", announced.destination_port));
+        }
+        heard.extend(notes.remarks().iter().map(|remark| match reading {
+            Reading::Pass => remark.name().to_owned(),
+            Reading::Refuse(refused) => {
+                assert_eq!(*remark, refused);
+                format!("!{remark}")
+            }
+        }));
+        if reader.has_stopped() {
+            heard.push("stop".to_owned());
+            break;
+        }
+    }
+    heard
+}
+
+const C: Direction = CLIENT;
+const S: Direction = SERVER;
+const HELLO: (Direction, &str) = (S, "220 ready\r\n");
+
+#[test_case(&[(C, "PORT 10,0,0,1,19,137\r\n")], &["server > 5001"]; "a port")]
+#[test_case(&[(C, "port 10,0,0,1,19,137\n")], &["server > 5001"]; "small letters and a bare line feed")]
+#[test_case(&[(C, " PORT \t10,0,0,1,19,137 \r\n")], &["server > 5001"]; "white space")]
+#[test_case(&[(C, "PORT 010,000,000,001,19,137\r\n")], &["server > 5001"]; "leading zeros")]
+#[test_case(&[(C, "PORT 10,0,0,1,"), (C, "19,137\r"), (C, "\n")], &["server > 5001"]; "a split command")]
+#[test_case(&[(C, "NOOP\r\nPORT 10,0,0,1,19,137\r\nPORT 10,0,0,1,19,138\r\nRE")], &["server > 5001", "server > 5002"]; "pipelined commands")]
+#[test_case(&[(C, "PORT 10,0,0,1,19,137")], &[]; "no terminator")]
+#[test_case(&[(C, "PORT 10,0,0,2,19,137\r\n")], &["!bounce"]; "another host")]
+#[test_case(&[(C, "PORT 192,0,2,1,19,137\r\n")], &["!bounce"]; "the server itself")]
+#[test_case(&[(C, "PORT 10,0,0,1,3,255\r\n")], &["!privileged_port"]; "a privileged port")]
+#[test_case(&[(C, "PORT 10,0,0,1,4,0\r\n")], &["server > 1024"]; "the lowest port")]
+#[test_case(&[(C, "PORT 10,0,0,1,0,0\r\n")], &["!privileged_port"]; "port zero")]
+#[test_case(&[(C, "PORT 10,0,0,1,19\r\n")], &["malformed"]; "five numbers")]
+#[test_case(&[(C, "PORT 10,0,0,1,19,137,1\r\n")], &["malformed"]; "seven numbers")]
+#[test_case(&[(C, "PORT 266,0,0,1,19,137\r\n")], &["malformed"]; "a number too large")]
+#[test_case(&[(C, "PORT 10,0,0,1,19,-137\r\n")], &["malformed"]; "a sign")]
+#[test_case(&[(C, "PORT\r\n")], &["malformed"]; "no argument")]
+#[test_case(&[(C, "XPORT 10,0,0,1,19,137\r\n")], &[]; "another command")]
+#[test_case(&[(C, "EPRT |1|10.0.0.1|5001|\r\n")], &["server > 5001"]; "an extended port")]
+#[test_case(&[(C, "EPRT !1!10.0.0.1!5001!\r\n")], &["server > 5001"]; "another delimiter")]
+#[test_case(&[(C, "EPRT |1|10.0.0.2|5001|\r\n")], &["!bounce"]; "another host by an extended port")]
+#[test_case(&[(C, "EPRT |1|10.0.0.1|1023|\r\n")], &["!privileged_port"]; "a privileged extended port")]
+#[test_case(&[(C, "EPRT |2|::1|5001|\r\n")], &["!bounce"]; "the other family")]
+#[test_case(&[(C, "EPRT |3|10.0.0.1|5001|\r\n")], &["malformed"]; "an unknown family")]
+#[test_case(&[(C, "EPRT |1|10.0.0.1|65537|\r\n")], &["malformed"]; "an extended port too large")]
+#[test_case(&[(C, "EPRT |1|10.0.0.1|5001\r\n")], &["malformed"]; "an unended field")]
+#[test_case(&[HELLO, (C, "PASV\r\n"), (S, "227 Entering Passive Mode (192,0,2,1,156,64).\r\n")], &["client > 40000"]; "a passive answer")]
+#[test_case(&[HELLO, (C, "PASV\r\n"), (S, "227 =192,0,2,1,156,64\r\n")], &["client > 40000"]; "without parentheses")]
+#[test_case(&[HELLO, (C, "PASV\r\n"), (S, "227 2,3 of 192,0,2,1,156,64\r\n")], &["client > 40000"]; "other numbers before")]
+#[test_case(&[HELLO, (C, "PASV\r\n"), (S, "227 at (192,0,2,1,156)\r\n")], &["malformed"]; "an answer with five numbers")]
+#[test_case(&[HELLO, (C, "PASV\r\n"), (S, "227 (192,0,2,2,156,64)\r\n")], &["bounce"]; "an answer with another host")]
+#[test_case(&[HELLO, (C, "PASV\r\n"), (S, "227 (192,0,2,1,0,22)\r\n")], &["privileged_port"]; "an answer with a privileged port")]
+#[test_case(&[HELLO, (S, "227 (192,0,2,1,156,64)\r\n")], &["unasked"]; "an answer to nothing")]
+#[test_case(&[HELLO, (C, "PASV\r\n"), (S, "227 (192,0,2,1,156,64)\r\n227 (192,0,2,1,156,65)\r\n")], &["client > 40000", "unasked"]; "two answers")]
+#[test_case(&[HELLO, (C, "PASV\r\nEPSV\r\n"), (S, "227 (192,0,2,1,156,64)\r\n229 (|||40001|)\r\n")], &["client > 40001", "unasked"]; "a later question replaces the first")]
+#[test_case(&[HELLO, (C, "PASV\r\n"), (S, "227-Well,\r\n227-(192,0,2,1,9,9)\r\n 227 (192,0,2,1,8,8)\r\n227 (192,0,2,1,156,64)\r\n")], &["client > 40000"]; "an answer of many lines")]
+#[test_case(&[HELLO, (C, "PASV\r\n"), (S, "230-Hello\r\n227 (192,0,2,1,9,9)\r\n230 done\r\n227 (192,0,2,1,156,64)\r\n")], &["client > 40000"]; "an answer within another")]
+#[test_case(&[HELLO, (C, "227 (192,0,2,1,156,64)\r\n")], &["wrong_side"]; "an answer by the client")]
+#[test_case(&[HELLO, (S, "PORT 10,0,0,1,19,137\r\n")], &["wrong_side"]; "a command by the server")]
+#[test_case(&[HELLO, (C, "EPSV\r\n"), (S, "229 Entering Extended Passive Mode (|||40001|)\r\n")], &["client > 40001"]; "an extended answer")]
+#[test_case(&[HELLO, (C, "EPSV\r\n"), (S, "229 ok (|1|192.0.2.1|40001|)\r\n")], &["malformed"]; "an extended answer with an address")]
+#[test_case(&[HELLO, (C, "EPSV 1\r\n"), (S, "229 ok (|||80|)\r\n")], &["privileged_port"]; "an extended answer with a privileged port")]
+#[test_case(&[HELLO, (C, "EPSV ALL\r\n"), (S, "200 ok\r\n"), (C, "PORT 10,0,0,1,19,137\r\n"), (C, "PASV\r\n"), (C, "EPSV\r\n"), (S, "501 no\r\n501 no\r\n229 (|||40001|)\r\n")], &["ruled_out", "ruled_out", "client > 40001"]; "nothing but extended passive")]
+#[test_case(&[HELLO, (C, "EPSV ALL\r\n"), (S, "500 what?\r\n"), (C, "PORT 10,0,0,1,19,137\r\n")], &["server > 5001"]; "a refused restriction")]
+#[test_case(&[HELLO, (C, "AUTH TLS\r\n"), (S, "234 go\r\n"), (C, "PORT 10,0,0,1,19,137\r\n")], &["stop"]; "encryption")]
+#[test_case(&[HELLO, (C, "AUTH GSSAPI\r\n"), (S, "334 go\r\n")], &["stop"]; "another mechanism")]
+#[test_case(&[HELLO, (C, "AUTH TLS\r\n"), (S, "502 no\r\n"), (C, "PORT 10,0,0,1,19,137\r\n")], &["server > 5001"]; "encryption refused")]
+#[test_case(&[(C, "\u{ff}\u{f4}\u{ff}\u{f2}ABOR\r\n\u{ff}\u{fb}\u{1}POR\u{ff}\u{f1}T 10,0,0,1,19,137\r\n")], &["server > 5001"]; "Telnet's interrupt and others")]
+#[test_case(&[(C, "PORT 10,0,0,1,19,137\0\r\n")], &["malformed"]; "a zero octet")]
+fn a_dialogue_announces(said: &[(Direction, &str)], expected: &[&str]) {
+    assert_eq!(heard(LAX, V4, said), expected);
+}
+
+#[test_case(&[HELLO, (C, "PORT 10,0,0,1,19,137\r\n"), (S, "200 ok\r\n")], &["server > 5001"]; "agreed")]
+#[test_case(&[HELLO, (C, "PORT 10,0,0,1,19,137\r\n"), (S, "500 no\r\n200 ok\r\n")], &[]; "refused")]
+#[test_case(&[HELLO, (C, "NOOP\r\nPORT 10,0,0,1,19,137\r\n"), (S, "200 ok\r\n"), (S, "500 no\r\n")], &[]; "the agreement to another command")]
+#[test_case(&[(C, "NOOP\r\nPORT 10,0,0,1,19,137\r\n"), (S, "120 wait\r\n220 ready\r\n200 ok\r\n"), (S, "200 ok\r\n")], &["server > 5001"]; "commands before the greeting")]
+#[test_case(&[HELLO, (C, "RETR x\r\nPORT 10,0,0,1,19,137\r\n"), (S, "150 here\r\n226-done\r\n200 x\r\n226 done\r\n"), (S, "200 ok\r\n")], &["server > 5001"]; "replies in many parts")]
+#[test_case(&[HELLO, (C, "PORT 10,0,0,1,19,137\r\nPORT 10,0,0,1,19,138\r\n"), (S, "200 ok\r\n200 ok\r\n")], &["server > 5002"]; "the later of two")]
+#[test_case(&[HELLO, (C, "PORT 10,0,0,1,19,137x\r\n")], &["!malformed"]; "malformed")]
+#[test_case(&[HELLO, (C, "PORT 10,0,0,2,19,137\r\n")], &["!bounce"]; "another host, strictly")]
+#[test_case(&[HELLO, (C, "EPSV\r\n"), (S, "229 (|||40001|)\r\n")], &["client > 40001"]; "passive as ever")]
+fn a_strict_dialogue_announces(said: &[(Direction, &str)], expected: &[&str]) {
+    assert_eq!(heard(STRICT, V4, said), expected);
+}
+
+#[test_case(&[(C, "EPRT |2|2001:DB8::0:1|5001|\r\n")], &["server > 5001"]; "an extended port over IPv6")]
+#[test_case(&[(C, "EPRT |2|2001:db8::2|5001|\r\n")], &["!bounce"]; "another host over IPv6")]
+#[test_case(&[HELLO, (C, "EPSV\r\n"), (S, "229 (|||40001|)\r\n")], &["client > 40001"]; "an extended answer over IPv6")]
+#[test_case(&[HELLO, (C, "PASV\r\n"), (S, "227 (192,0,2,1,156,64)\r\n")], &["bounce"]; "a passive answer over IPv6")]
+fn a_dialogue_over_ipv6_announces(said: &[(Direction, &str)], expected: &[&str]) {
+    assert_eq!(heard(LAX, V6, said), expected);
+}
+
+#[test]
+fn a_line_too_long_is_ignored_to_its_end() {
+    let mut line = "x".repeat(3 * LINE);
+    line.push_str("PORT 10,0,0,1,19,137\r\nPORT 10,0,0,1,19,138\r\n");
+    for size in [1, 7, 1_023, 4_000] {
+        let said: Vec<_> =
+            line.as_bytes().chunks(size).map(|text| str::from_utf8(text).unwrap()).collect();
+        let said: Vec<_> = said.into_iter().map(|text| (C, text)).collect();
+        let mut heard = heard(LAX, V4, &said);
+        heard.sort();
+        assert_eq!(heard, ["overlong", "server > 5002"]);
+    }
+    let longest = format!("STAT {}\r\n", "x".repeat(LINE - 5));
+    assert_eq!(heard(LAX, V4, &[(C, &longest)]), [""; 0]);
+}
