@@ -32,7 +32,7 @@ pub use counters::{
 pub use explain::{Explanation, Step};
 pub use filter::{FilterError, FilterTerm, MAX_FILTER_TERMS, Net, SessionFilter};
 pub use line::{End, Line, Refusal, RefusalKind, Version};
-pub use ports::{PortInfo, PortStats, Ports};
+pub use ports::{PortInfo, PortStats, PortSteering, Ports};
 pub use protocol::{Protocol, ProtocolError};
 pub use reload::{Diagnostic, ReloadReport, Severity};
 pub use request::{MAX_REQUEST_BYTES, Request};

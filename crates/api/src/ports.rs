@@ -40,12 +40,37 @@ pub struct PortInfo {
     pub tx_queues: u16,
     /// The NUMA socket of the device; none: it has none.
     pub socket: Option<u32>,
-    /// What the driver was asked for in receive-side scaling, and what it granted.
+    /// What the driver was asked for in receive-side scaling, and what it granted, in words.
     pub rss: String,
+    /// The same and what came of it, in parts.
+    pub steering: PortSteering,
     /// Whether a kernel interface stays beside it and was allowed by `allow_kernel_path`.
     pub kernel_path_allowed: bool,
     /// What it counted since the start.
     pub stats: PortStats,
+}
+
+/// How a port's frames come to the workers that own them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PortSteering {
+    /// `hardware`: the device leads them there; `software`: workers hand them over; `none`: there is one worker.
+    pub by: String,
+    /// Why the device does not do it.
+    pub reason: Option<String>,
+    /// Bytes of the device's RSS key; 0: it hashes nothing.
+    pub key_bytes: u64,
+    /// Whether that key is read back: `same`, `differs`, or `untold` by a driver that does not tell.
+    pub key: String,
+    /// Packet types that it was asked to hash.
+    pub asked: Vec<String>,
+    /// Packet types that it hashes.
+    pub granted: Vec<String>,
+    /// Entries of its redirection table; 0: it has none.
+    pub table_entries: u16,
+    /// Whether that table is read back: `same`, `differs`, `untold`.
+    pub table: String,
+    /// Kinds of packet that the device leads to any worker even so.
+    pub left_to_software: Vec<String>,
 }
 
 /// What a device counts.

@@ -203,6 +203,7 @@ impl View<'_> {
                 tx_queues: reading.tx_queues,
                 socket: reading.socket,
                 rss: reading.rss.clone(),
+                steering: reading.steering.clone(),
                 kernel_path_allowed: reading.kernel_path_allowed,
                 stats: reading.stats,
             }

@@ -141,6 +141,7 @@ fn ports() -> Vec<PortReading> {
         tx_queues: 2,
         socket: Some(0),
         rss: "none: steered in software".to_owned(),
+        steering: api::PortSteering { by: "software".to_owned(), ..Default::default() },
         kernel_path_allowed: false,
         stats: api::PortStats {
             rx_packets: 750,

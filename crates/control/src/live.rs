@@ -4,9 +4,11 @@ use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
-use api::PortStats;
+use api::{PortStats, PortSteering};
 use config::ValidConfig;
-use dataplane::{Dataplane, PlaneConfig, PortConfig, PortStatus, StartError, WorkerStatus};
+use dataplane::{
+    Dataplane, PlaneConfig, PortConfig, PortStatus, RssGrant, StartError, Steering, WorkerStatus,
+};
 use engine::{Event, Snapshot, Time, WorkerId};
 
 use crate::plane::{
@@ -232,6 +234,7 @@ fn port(status: PortStatus) -> PortReading {
         tx_queues,
         socket,
         rss: steering.to_string(),
+        steering: steering_in_parts(&steering),
         kernel_path_allowed,
         stats: PortStats {
             rx_packets,
@@ -243,6 +246,29 @@ fn port(status: PortStatus) -> PortReading {
             rx_errors,
             tx_errors,
         },
+    }
+}
+
+fn steering_in_parts(steering: &Steering) -> PortSteering {
+    let (by, reason) = match steering {
+        Steering::OneWorker => ("none", None),
+        Steering::Hardware(_) => ("hardware", None),
+        Steering::Software { reason, rss: _ } => ("software", Some(reason.to_string())),
+    };
+    let parts = PortSteering { by: by.to_owned(), reason, ..PortSteering::default() };
+    let Some(RssGrant { key_len, key, asked, granted, table_len, table, left }) = steering.rss()
+    else {
+        return parts;
+    };
+    PortSteering {
+        key_bytes: *key_len as u64,
+        key: key.name().to_owned(),
+        asked: asked.names().map(str::to_owned).collect(),
+        granted: granted.names().map(str::to_owned).collect(),
+        table_entries: *table_len,
+        table: table.name().to_owned(),
+        left_to_software: left.iter().map(|kind| kind.name.to_owned()).collect(),
+        ..parts
     }
 }
 

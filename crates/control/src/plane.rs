@@ -158,6 +158,8 @@ pub struct PortReading {
     pub socket: Option<u32>,
     /// Receive-side scaling as asked for and as granted.
     pub rss: String,
+    /// The same in parts.
+    pub steering: api::PortSteering,
     /// Whether a kernel interface stays beside it, by the operator's word.
     pub kernel_path_allowed: bool,
     /// What it counted.

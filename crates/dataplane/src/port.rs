@@ -1,13 +1,10 @@
 //! The ports: attached, checked, configured, started, looked at.
 
-use core::fmt;
-
 use dpdk::{
-    DeviceInfo, Eal, EthPort, EthPortId, Granted, Link, Mempool, PortStats, RetaError, RssConfig,
-    RssKey, RssTypes, Started,
+    DeviceInfo, Eal, EthPort, EthPortId, Granted, Link, Mempool, PortStats, RssConfig, RssInForce,
+    RssTypes, Started,
 };
 use engine::PortIndex;
-use engine::owner::KEY_WORD;
 
 use crate::claim::{self, Claim, Claims};
 use crate::config::{Device, PortConfig};
@@ -15,10 +12,8 @@ use crate::error::{PortFault, StartError};
 use crate::footprint::DESCRIPTORS;
 use crate::kernel_path::{self, KernelPathError};
 use crate::queues::QueuePlan;
+use crate::rss::{Abilities, Plan, Readback, RssGrant, SoftwareReason, Steering};
 use crate::rtnetlink;
-
-/// Octets of the key where a device does not say how long it wants it.
-const KEY_LENGTH: usize = 40;
 
 /// A device that DPDK knows under the port's name, and that is forgotten when this is dropped.
 #[derive(Debug)]
@@ -80,40 +75,10 @@ struct Facts {
     plan: QueuePlan,
     workers: u16,
     granted: Granted,
+    /// What was asked of its receive-side scaling.
+    rss: Option<RssConfig>,
     steering: Steering,
     wire: Option<rtnetlink::Interface>,
-}
-
-/// How frames come to their owner.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Steering {
-    /// There is one worker.
-    OneWorker,
-    /// The device hashes: what it was asked for, and what it granted.
-    Hardware {
-        /// Packet types asked for.
-        asked: RssTypes,
-        /// Packet types granted.
-        granted: RssTypes,
-        /// Entries of its redirection table.
-        table: u16,
-    },
-    /// Workers hand frames over to their owners. Why the device does not do it.
-    Software(&'static str),
-}
-
-impl fmt::Display for Steering {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::OneWorker => f.write_str("not needed: one worker"),
-            Self::Hardware { asked, granted, table } => {
-                write!(f, "hardware: table of {table}, {granted}")?;
-                let missing = asked.without(*granted);
-                if missing.is_empty() { Ok(()) } else { write!(f, " (not granted: {missing})") }
-            }
-            Self::Software(why) => write!(f, "software: {why}"),
-        }
-    }
 }
 
 /// A port as it is now.
@@ -209,14 +174,14 @@ impl FoundPort {
     /// Configures the device. Receive queue n takes its mbufs from `pools[n]`.
     pub(crate) fn configure(self, eal: &Eal, pools: &[Mempool]) -> Result<ReadyPort, PortFault> {
         let Self { config, id, info, plan, workers, to_close, wire, device } = self;
-        let rss = if plan.rx > 1 { rss_for(&info) } else { Err(one_queue(workers)) };
+        let rss = Plan::new(&Abilities::from(&info), plan, workers).ask;
         let asked = dpdk::PortConfig {
             rx_queues: plan.rx,
             tx_queues: plan.tx,
             rx_descriptors: DESCRIPTORS,
             tx_descriptors: DESCRIPTORS,
             mtu: config.mtu,
-            rss: rss.as_ref().ok().copied(),
+            rss,
             promiscuous: true,
             all_multicast: true,
             rx_checksum: true,
@@ -224,36 +189,19 @@ impl FoundPort {
         };
         let pools = pools.get(..usize::from(plan.rx)).unwrap_or(pools);
         let (port, granted) = EthPort::configure(eal, id, &asked, pools)?;
-        let steering = match rss {
-            Ok(_) if granted.rss_types.is_empty() => {
-                Steering::Software("the device granted no hash")
-            }
-            Ok(rss) => {
-                Steering::Hardware { asked: rss.types, granted: granted.rss_types, table: 0 }
-            }
-            Err(steering) => steering,
-        };
-        let facts = Facts { config, info, plan, workers, granted, steering, wire };
+        // What becomes of it is seen when the device runs.
+        let steering = one_queue(workers);
+        let facts = Facts { config, info, plan, workers, granted, rss, steering, wire };
         Ok(ReadyPort { port, facts, to_close, device })
     }
 }
 
-/// A key whose hash is the same in both directions, if the device can use it.
-fn rss_for(info: &DeviceInfo) -> Result<RssConfig, Steering> {
-    if (info.rss_types & RssTypes::ALL_IP).is_empty() {
-        return Err(Steering::Software("the device has no RSS"));
-    }
-    let length = match info.rss_key_len {
-        0 => KEY_LENGTH,
-        length => length.into(),
-    };
-    let key = RssKey::repeated(KEY_WORD.to_be_bytes(), length)
-        .map_err(|_| Steering::Software("the device's RSS key has an unknown length"))?;
-    Ok(RssConfig { key, types: RssTypes::ALL_IP })
-}
-
 const fn one_queue(workers: u16) -> Steering {
-    if workers == 1 { Steering::OneWorker } else { Steering::Software("one receive queue") }
+    if workers == 1 {
+        Steering::OneWorker
+    } else {
+        Steering::Software { reason: SoftwareReason::OneQueue, rss: None }
+    }
 }
 
 impl ReadyPort {
@@ -285,23 +233,65 @@ impl ReadyPort {
         let as_error = fault(&facts.config);
         let dpdk::StartedPort { mut port, rx, tx } =
             port.start().map_err(|error| as_error(error.into()))?;
-        if let Steering::Hardware { asked, granted, .. } = facts.steering {
-            let length = facts.info.reta_len;
-            let table = facts.plan.redirection(facts.workers, length);
-            facts.steering = match port.update_reta(&table) {
-                Ok(()) => Steering::Hardware { asked, granted, table: length },
-                Err(RetaError::Unsupported | RetaError::Size { .. } | RetaError::Device(_)) => {
-                    Steering::Software("the device's redirection table cannot be written")
-                }
-            };
+        if facts.workers > 1 {
+            facts.steering = steer(&mut port, &facts);
         }
         Ok((LivePort { port, facts, _device: device }, rx, tx))
     }
 }
 
+/// Writes the redirection table of a device that runs, and looks at what it has made of key, types and table.
+fn steer(port: &mut EthPort<Started>, facts: &Facts) -> Steering {
+    let Facts { info, plan, workers, granted, rss, .. } = facts;
+    // Some devices say only now how long their table is, or have another one for so many queues.
+    let info = port.info().unwrap_or_else(|_| info.clone());
+    let in_force = rss_in_force(port, rss.as_ref(), granted.rss_types);
+    let told = in_force.as_ref().map(|told| told.types).filter(|types| !types.is_empty());
+    let types = told.map_or(granted.rss_types, |told| told & granted.rss_types);
+    let Plan { ask, table, steers, left } =
+        Plan::new(&Abilities { types, ..Abilities::from(&info) }, *plan, *workers);
+    let (Some(rss), Some(_)) = (rss, ask) else {
+        let reason = steers.err().unwrap_or(SoftwareReason::NoHash);
+        return Steering::Software { reason, rss: None };
+    };
+    let written = table.as_deref().map(|table| port.update_reta(table).is_ok());
+    let key = in_force.as_ref().map(|told| told.key.as_slice());
+    let read = table.as_ref().and_then(|_| port.query_reta().ok());
+    let grant = RssGrant {
+        key_len: rss.key.as_bytes().len(),
+        key: Readback::of(rss.key.as_bytes(), key),
+        asked: rss.types,
+        granted: types,
+        table_len: info.reta_len,
+        table: Readback::of(table.as_deref().unwrap_or_default(), read.as_deref()),
+        left,
+    };
+    match steers.and_then(|()| grant.proven(written)) {
+        Ok(()) => Steering::Hardware(grant),
+        Err(reason) => Steering::Software { reason, rss: Some(grant) },
+    }
+}
+
+/// What the device hashes by, as it tells. One that has another key than it was configured with is given it again.
+fn rss_in_force(
+    port: &mut EthPort<Started>,
+    asked: Option<&RssConfig>,
+    types: RssTypes,
+) -> Option<RssInForce> {
+    let told = port.rss_in_force().ok()?;
+    match asked {
+        Some(asked) if told.key != asked.key.as_bytes() => {
+            port.update_rss(&RssConfig { types, ..*asked }).ok();
+            port.rss_in_force().ok()
+        }
+        Some(_) | None => Some(told),
+    }
+}
+
 impl LivePort {
     pub(crate) fn status(&self, port: PortIndex) -> PortStatus {
-        let Facts { config, info, plan, workers: _, granted, steering, wire: _ } = &self.facts;
+        let Facts { config, info, plan, workers: _, granted, rss: _, steering, wire: _ } =
+            &self.facts;
         PortStatus {
             port,
             name: config.name.clone(),

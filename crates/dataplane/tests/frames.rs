@@ -5,7 +5,9 @@ mod site;
 
 use std::collections::HashMap;
 
-use dataplane::{Dataplane, PlaneConfig, Polling, PortConfig, Steering, Summary};
+use dataplane::{
+    Dataplane, PlaneConfig, Polling, PortConfig, Readback, SoftwareReason, Steering, Summary,
+};
 use engine::{Cause, Counter, Cut, EventKind};
 use policy::{Action, RuleNames};
 use site::{alone, balance, plane_of, player, snapshot, sum, wait_until_settled, written};
@@ -92,7 +94,10 @@ fn two_workers_share_ports_that_have_one_queue() {
         let plane = Dataplane::start(&plane_of(&[0, 1], &lan, &wan), &snapshot).unwrap();
         let workers = wait_until_settled(&plane, inside.len());
 
-        assert_eq!(plane.ports()[0].steering, Steering::Software("one receive queue"));
+        assert_eq!(
+            plane.ports()[0].steering,
+            Steering::Software { reason: SoftwareReason::OneQueue, rss: None }
+        );
         assert_eq!(workers[0].counters.get(Counter::Received), 600);
         assert_eq!(workers[1].counters.get(Counter::Received), 0);
         let strayed = workers[0].counters.get(Counter::HandedOver(Cause::NicHash));
@@ -184,10 +189,9 @@ fn hardware_that_hashes_gets_the_canonical_table() {
         let ports = plane.ports();
         assert_eq!((ports[0].rx_queues, ports[0].tx_queues), (1, 1));
         assert_eq!((ports[1].rx_queues, ports[1].tx_queues), (2, 2));
-        let Steering::Hardware { table, granted, .. } = &ports[1].steering else {
-            panic!("{}", ports[1].steering)
-        };
-        assert!(*table > 0 && !granted.is_empty(), "{}", ports[1].steering);
+        let Steering::Hardware(rss) = &ports[1].steering else { panic!("{}", ports[1].steering) };
+        assert_eq!((rss.key_len, rss.table_len, rss.table), (40, 128, Readback::Same));
+        assert!(!rss.granted.is_empty() && rss.left.is_empty(), "{}", ports[1].steering);
         finish(&plane);
     });
 }

@@ -58,4 +58,4 @@ pub use mbuf::{Checksum, Mbuf, NoRoom, RxChecksum};
 pub use mempool::{Mempool, MempoolError};
 pub use queue::{RxQueue, TxQueue};
 pub use ring::{Consumer, Producer, Ring, RingError};
-pub use rss::{RetaError, RssConfig, RssKey, RssKeyLength, RssTypes};
+pub use rss::{RetaError, RssConfig, RssInForce, RssKey, RssKeyLength, RssTypes};

@@ -11,8 +11,10 @@ use crate::errno::Errno;
 pub(crate) const RETA_GROUP: usize = 64;
 const _: () = assert!(RETA_GROUP == dpdk_sys::RTE_ETH_RETA_GROUP_SIZE as usize);
 
-/// The longest key that any driver takes.
-const LONGEST_KEY: usize = 52;
+/// A Toeplitz key covers its input and 32 bits more: 40 octets do for two IPv6 addresses and two ports.
+const SHORTEST_KEY: usize = 40;
+/// Longer than any driver's of DPDK 22.11, of which the longest are 52.
+const LONGEST_KEY: usize = 64;
 
 /// A set of packet types that are hashed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -95,10 +97,22 @@ impl RssTypes {
         self.0 & other.0 == other.0
     }
 
+    /// What is in either set.
+    #[must_use]
+    pub const fn with(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
     /// What is in this set and not in `other`.
     #[must_use]
     pub const fn without(self, other: Self) -> Self {
         Self(self.0 & !other.0)
+    }
+
+    /// The names of the types that are in this set; those that have no constant here have no name either.
+    pub fn names(self) -> impl Iterator<Item = &'static str> {
+        let named = Self::NAMES.into_iter().filter(move |(types, _)| self.contains(*types));
+        named.map(|(_, name)| name)
     }
 }
 
@@ -106,7 +120,7 @@ impl BitOr for RssTypes {
     type Output = Self;
 
     fn bitor(self, other: Self) -> Self {
-        Self(self.0 | other.0)
+        self.with(other)
     }
 }
 
@@ -121,11 +135,9 @@ impl BitAnd for RssTypes {
 impl fmt::Display for RssTypes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut separator = "";
-        for (types, name) in Self::NAMES {
-            if self.contains(types) {
-                write!(f, "{separator}{name}")?;
-                separator = " ";
-            }
+        for name in self.names() {
+            write!(f, "{separator}{name}")?;
+            separator = " ";
         }
         let others = self.without(Self::ALL_IP);
         if !others.is_empty() {
@@ -137,10 +149,10 @@ impl fmt::Display for RssTypes {
 
 /// A key has a length that no driver takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("an RSS key has 40 or 52 octets, not {0}")]
+#[error("an RSS key has 40 to 64 octets, not {0}")]
 pub struct RssKeyLength(pub usize);
 
-/// A Toeplitz key of 40 or 52 octets.
+/// A Toeplitz key of 40 to 64 octets.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct RssKey {
     octets: [u8; LONGEST_KEY],
@@ -148,13 +160,13 @@ pub struct RssKey {
 }
 
 impl RssKey {
-    /// From 40 or 52 octets.
+    /// From 40 to 64 octets.
     pub fn new(octets: &[u8]) -> Result<Self, RssKeyLength> {
-        let length = match octets.len() {
-            40 => 40,
-            52 => 52,
-            other => return Err(RssKeyLength(other)),
-        };
+        let wrong = RssKeyLength(octets.len());
+        if octets.len() < SHORTEST_KEY || octets.len() > LONGEST_KEY {
+            return Err(wrong);
+        }
+        let length = u8::try_from(octets.len()).map_err(|_| wrong)?;
         let mut key = Self { octets: [0; LONGEST_KEY], length };
         key.octets[..octets.len()].copy_from_slice(octets);
         Ok(key)
@@ -189,6 +201,15 @@ pub struct RssConfig {
     /// The key.
     pub key: RssKey,
     /// Packet types asked for; those that the device offers are granted.
+    pub types: RssTypes,
+}
+
+/// What a device hashes by, as its driver reads it back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RssInForce {
+    /// The octets of its key; a driver that does not tell leaves zeros.
+    pub key: Vec<u8>,
+    /// Packet types that it hashes.
     pub types: RssTypes,
 }
 
@@ -246,6 +267,7 @@ mod tests {
         assert_eq!(key.as_bytes()[38..], [0x6d, 0x5a]);
         assert_eq!(RssKey::repeated([1, 2], 52).unwrap().as_bytes().len(), 52);
         assert_eq!(RssKey::new(&[0; 16]), Err(RssKeyLength(16)));
+        assert_eq!(RssKey::new(&[0; 65]), Err(RssKeyLength(65)));
     }
 
     #[test]

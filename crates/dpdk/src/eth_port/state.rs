@@ -3,7 +3,10 @@
 use super::{EthPort, setup};
 use crate::device_info::{DeviceInfo, DeviceInfoError};
 use crate::errno::Errno;
-use crate::rss::{self, RetaError};
+use crate::rss::{self, RetaError, RssConfig, RssInForce, RssTypes};
+
+/// Drivers write as many octets of a key as theirs has, whatever length they are given.
+const KEY_ROOM: usize = 256;
 
 /// A port refused an operation.
 #[derive(Debug, thiserror::Error)]
@@ -145,6 +148,41 @@ impl<State> EthPort<State> {
         };
         Errno::check(status)?;
         Ok(rss::entries(&groups, length))
+    }
+
+    /// Reads back by what the device hashes.
+    pub fn rss_in_force(&self) -> Result<RssInForce, PortError> {
+        let mut key = vec![0; KEY_ROOM];
+        let mut raw = dpdk_sys::rte_eth_rss_conf {
+            rss_key: key.as_mut_ptr(),
+            rss_key_len: u8::MAX,
+            ..dpdk_sys::rte_eth_rss_conf::default()
+        };
+        // SAFETY: the port is configured; `raw` and the octets that it points to outlive the call, and no driver's
+        // key is longer than a length of 8 bits can say.
+        let status =
+            unsafe { dpdk_sys::rte_eth_dev_rss_hash_conf_get(self.id().get(), &raw mut raw) };
+        outcome("tell by what it hashes", status)?;
+        // A driver that says no length has one, which it told with its abilities; 40 is everybody's default.
+        let told = self.info().map_or(0, |info| info.rss_key_len);
+        let length = [raw.rss_key_len, told].into_iter().find(|&it| it != 0 && it != u8::MAX);
+        key.truncate(length.map_or(40, usize::from));
+        Ok(RssInForce { key, types: RssTypes::from_bits(raw.rss_hf) })
+    }
+
+    /// Gives the device another key and other types while it runs; many take them only when they are configured.
+    pub fn update_rss(&mut self, config: &RssConfig) -> Result<(), PortError> {
+        let mut key = config.key.as_bytes().to_vec();
+        let mut raw = dpdk_sys::rte_eth_rss_conf {
+            rss_key: key.as_mut_ptr(),
+            rss_key_len: config.key.len(),
+            rss_hf: config.types.bits(),
+        };
+        // SAFETY: the port is configured; `raw` and the octets that it points to outlive the call; `&mut self` of
+        // the only handle.
+        let status =
+            unsafe { dpdk_sys::rte_eth_dev_rss_hash_update(self.id().get(), &raw mut raw) };
+        outcome("change by what it hashes", status)
     }
 
     fn reta_len(&self) -> Result<u16, RetaError> {

@@ -1,11 +1,11 @@
 //! `ports` for people.
 
-use api::{PortStats, Ports};
+use api::{PortStats, PortSteering, Ports};
 
 use crate::table::Table;
 use crate::units::{bits_per_second, bytes, count};
 
-/// Two tables: what the ports are, and what they counted.
+/// Three tables: what the ports are, how their frames come to the workers, and what they counted.
 pub(super) fn text(ports: &Ports) -> String {
     let mut devices = Table::new([
         "PORT",
@@ -19,8 +19,17 @@ pub(super) fn text(ports: &Ports) -> String {
         ">SOCKET",
         "DRIVER",
         "DEVICE",
-        "RSS",
         "KERNEL PATH",
+    ]);
+    let mut steering = Table::new([
+        "PORT",
+        "STEERED BY",
+        ">KEY",
+        ">TABLE",
+        "ASKED",
+        "NOT GRANTED",
+        "LEFT TO SOFTWARE",
+        "REASON",
     ]);
     let mut counts = Table::new([
         "PORT",
@@ -46,9 +55,9 @@ pub(super) fn text(ports: &Ports) -> String {
             port.socket.map_or("-".to_owned(), |socket| socket.to_string()),
             port.driver.clone(),
             port.device.clone(),
-            port.rss.clone(),
             if port.kernel_path_allowed { "ALLOWED" } else { "no" }.to_owned(),
         ]);
+        steering.row(steering_row(&port.name, &port.steering));
         let PortStats {
             rx_packets,
             rx_bytes,
@@ -71,5 +80,35 @@ pub(super) fn text(ports: &Ports) -> String {
             count(tx_errors),
         ]);
     }
-    format!("{}\n{}", devices.block(), counts.block())
+    format!("{}\n{}\n{}", devices.block(), steering.block(), counts.block())
+}
+
+fn steering_row(port: &str, steering: &PortSteering) -> [String; 8] {
+    let PortSteering {
+        by,
+        reason,
+        key_bytes,
+        key,
+        asked,
+        granted,
+        table_entries,
+        table,
+        left_to_software,
+    } = steering;
+    let dash = || "-".to_owned();
+    let list = |words: &[String], between: &str| {
+        if words.is_empty() { dash() } else { words.join(between) }
+    };
+    let refused: Vec<String> =
+        asked.iter().filter(|kind| !granted.contains(kind)).cloned().collect();
+    [
+        port.to_owned(),
+        by.clone(),
+        if *key_bytes == 0 { dash() } else { format!("{key_bytes} {key}") },
+        if *table_entries == 0 { dash() } else { format!("{table_entries} {table}") },
+        list(asked, " "),
+        list(&refused, " "),
+        list(left_to_software, ", "),
+        reason.clone().unwrap_or_else(dash),
+    ]
 }

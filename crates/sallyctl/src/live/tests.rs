@@ -64,6 +64,7 @@ fn status_is_read_at_a_glance() {
 
 #[test]
 fn ports_show_devices_and_counts() {
+    let words = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
     let port = |name: &str, partner: Option<&str>, kernel_path_allowed| PortInfo {
         name: name.to_owned(),
         device: "0000:3b:00.0".to_owned(),
@@ -78,6 +79,17 @@ fn ports_show_devices_and_counts() {
         tx_queues: 2,
         socket: partner.map(|_| 0),
         rss: "tcp, udp, ip; symmetric".to_owned(),
+        steering: PortSteering {
+            by: if partner.is_some() { "hardware" } else { "software" }.to_owned(),
+            reason: partner.is_none().then(|| "the device has no redirection table".to_owned()),
+            key_bytes: 40,
+            key: "same".to_owned(),
+            asked: words("ipv4 ipv4_tcp ipv4_sctp"),
+            granted: words("ipv4 ipv4_tcp"),
+            table_entries: if partner.is_some() { 128 } else { 0 },
+            table: if partner.is_some() { "same" } else { "untold" }.to_owned(),
+            left_to_software: vec!["sctp over ipv4".to_owned()],
+        },
         kernel_path_allowed,
         stats: PortStats { rx_packets: 1_234_567, rx_bytes: 987_654_321, ..PortStats::default() },
     };
