@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::symlink;
 
-use api::{PortInfo, PortStats, Ports, Version};
+use api::{PortInfo, PortStats, PortSteering, Ports, Version};
 use insta::assert_snapshot;
 use tempfile::TempDir;
 use test_case::test_case;
@@ -388,6 +388,7 @@ fn running(rss: &str) -> Running {
         tx_queues: 2,
         socket: None,
         rss: rss.into(),
+        steering: PortSteering::default(),
         kernel_path_allowed: false,
         stats: PortStats::default(),
     };
