@@ -1,6 +1,6 @@
 //! What a control conversation announces.
 
-use core::net::IpAddr;
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use core::time::Duration;
 
 use session::Direction;
@@ -13,7 +13,7 @@ pub struct Announcement {
     pub protocol: u8,
     /// Whose side of the box opens it: [`Direction::Original`] that of the control conversation's initiator.
     pub opener: Direction,
-    /// The host that opens it.
+    /// The host that opens it; the unspecified address: any ([`Self::any_host`]).
     pub source: IpAddr,
     /// The port that it comes from; `None`: any.
     pub source_port: Option<u16>,
@@ -23,4 +23,16 @@ pub struct Announcement {
     pub destination_port: u16,
     /// How long it is expected; `None`: for the configured time.
     pub lifetime: Option<Duration>,
+}
+
+impl Announcement {
+    /// Stands for any host of the family of `address`: for a connection that a host opens of which the
+    /// conversation does not say where it is, and only where the rule allows third parties.
+    #[must_use]
+    pub const fn any_host(address: IpAddr) -> IpAddr {
+        match address {
+            IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+            IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+        }
+    }
 }

@@ -21,6 +21,7 @@
 mod announcement;
 mod dialogue;
 mod ftp;
+mod irc;
 mod line;
 mod media;
 mod message;

@@ -33,7 +33,7 @@ impl Peers {
 pub struct Options {
     /// Expect a connection only when the other side has agreed to it.
     pub strict: bool,
-    /// Media may be announced for hosts other than the two peers (SIP).
+    /// Media may be announced for hosts other than the two peers (SIP), and direct connections come from anywhere (IRC).
     pub third_party: bool,
 }
 

@@ -9,5 +9,7 @@ wire::named! {
         Tftp = "tftp",
         /// SIP (RFC 3261): calls announce their media, and where answers go.
         Sip = "sip",
+        /// IRC (RFC 2812): direct connections (DCC) that the client offers.
+        Irc = "irc",
     }
 }

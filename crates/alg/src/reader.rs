@@ -5,6 +5,7 @@ use wire::SeqNum;
 
 use crate::dialogue::{Dialogue, Progress};
 use crate::ftp::Ftp;
+use crate::irc::Irc;
 use crate::sip::Sip;
 use crate::stream::{Continuity, Stream};
 use crate::tftp::Tftp;
@@ -35,6 +36,7 @@ pub struct Reader {
 #[derive(Debug)]
 enum Speaking {
     Ftp(Ftp),
+    Irc(Irc),
     Tftp(Tftp),
     Sip(Sip),
 }
@@ -43,6 +45,7 @@ impl Speaking {
     fn dialogue(&mut self) -> &mut dyn Dialogue {
         match self {
             Self::Ftp(dialogue) => dialogue,
+            Self::Irc(dialogue) => dialogue,
             Self::Tftp(dialogue) => dialogue,
             Self::Sip(dialogue) => dialogue,
         }
@@ -55,6 +58,7 @@ impl Reader {
     pub fn new(protocol: Protocol) -> Self {
         let dialogue = match protocol {
             Protocol::Ftp => Speaking::Ftp(Ftp::default()),
+            Protocol::Irc => Speaking::Irc(Irc::default()),
             Protocol::Tftp => Speaking::Tftp(Tftp),
             Protocol::Sip => Speaking::Sip(Sip::default()),
         };
