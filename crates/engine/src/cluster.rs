@@ -136,6 +136,13 @@ impl Cluster {
         self.on_the_wire = on_the_wire;
     }
 
+    /// Whether plain packets of known sessions go the short way ([`Shard::go_short`]).
+    pub fn go_short(&mut self, short: bool) {
+        for shard in &mut self.shards {
+            shard.go_short(short);
+        }
+    }
+
     /// Judges the frame with this number, that came in by `port` at `now`, which is not before any earlier call's.
     pub fn receive(&mut self, now: Time, number: u64, port: PortIndex, octets: Vec<u8>) {
         let workers = u16::try_from(self.shards.len()).unwrap_or(u16::MAX);

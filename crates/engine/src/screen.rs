@@ -3,9 +3,9 @@
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use policy::{PortIndex, Topology};
-use wire::{Class, Descriptor, Fault, HeaderChecksum, IcmpKind, Transport};
+use wire::{Class, Descriptor, Fault, HeaderChecksum, IcmpKind, Plain, PlainAddresses, Transport};
 
-use crate::{Cut, DropReason, Frame};
+use crate::{Cut, DropReason, Frame, ReceiveFlags};
 
 /// What a frame that passed the screens is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,14 +68,54 @@ pub(crate) fn screen<F: Frame>(
     }
 }
 
+/// Screens one frame by the short reading: `Some` only if [`screen`] lets it pass as [`Kind::Tracked`].
+///
+/// A check that [`screen`] learns stands here too, or here every frame that it may concern is left to it.
+#[inline(always)]
+pub(crate) fn screen_plain<F: Frame>(
+    frame: &F,
+    topology: &Topology,
+    own_macs: &OwnMacs,
+) -> Option<Plain> {
+    let ReceiveFlags { ip_checksum_good, l4_checksum_bad, scattered, joined: _ } =
+        frame.receive_flags();
+    if scattered || l4_checksum_bad {
+        return None;
+    }
+    let bytes = frame.as_ref();
+    let plain = wire::plain(bytes, header_checksum(ip_checksum_good))?;
+    let port = frame.port();
+    if let Some(Some(own)) = own_macs.get(port.index())
+        && bytes.get(6..12) == Some(own)
+    {
+        return None;
+    }
+    // A source that is_martian() would look at twice.
+    let (suspect, land) = match plain.addresses {
+        PlainAddresses::V4([source, destination]) => {
+            let class = source.to_be_bytes()[0];
+            (class == 0 || class == 127 || class >= 224, source == destination)
+        }
+        PlainAddresses::V6([source, destination]) => {
+            (source <= 1 || source >> 120 == 0xff, source == destination)
+        }
+    };
+    let here = topology.port(port);
+    if suspect || land || here.networks.is_some() {
+        return None;
+    }
+    (plain.length <= topology.port(topology.partner(port)).mtu).then_some(plain)
+}
+
+#[inline]
+fn header_checksum(is_good: bool) -> HeaderChecksum {
+    if is_good { HeaderChecksum::Trust } else { HeaderChecksum::Verify }
+}
+
 /// Reads the headers of a frame, as strictly as its origin demands.
 #[inline]
 pub(crate) fn parse<F: Frame>(frame: &F) -> Result<Descriptor, Fault> {
-    let checksum = if frame.receive_flags().ip_checksum_good {
-        HeaderChecksum::Trust
-    } else {
-        HeaderChecksum::Verify
-    };
+    let checksum = header_checksum(frame.receive_flags().ip_checksum_good);
     wire::parse_with(frame.as_ref(), checksum)
 }
 

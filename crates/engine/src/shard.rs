@@ -15,6 +15,7 @@ mod known;
 mod listing;
 mod reject;
 mod related;
+mod short;
 mod unknown;
 mod upkeep;
 
@@ -35,6 +36,7 @@ use crate::{Cause, Cut, DropReason, Epitaph, Snapshot};
 
 use self::census::Census;
 use self::reject::Allowance;
+use self::short::Short;
 use self::upkeep::Sweep;
 
 /// Frames that are judged in one go.
@@ -108,6 +110,8 @@ struct Core<F, M: Memory> {
     /// How far timeouts are shrunk, since the table is nearly full.
     pressure: Pressure,
     sweep: Sweep,
+    /// Whether plain packets of known sessions go the short way.
+    goes_short: bool,
 }
 
 /// What every step of one call is given.
@@ -175,6 +179,14 @@ enum Screened {
     Tracked(Descriptor, Lookup),
 }
 
+/// Which way a frame of a burst goes.
+enum Stage {
+    /// The short way of plain packets.
+    Short(Short),
+    /// The whole way: the next of the frames that were screened.
+    Other,
+}
+
 impl<F: Frame, M: Memory> Shard<F, M> {
     /// A shard without sessions that judges by `snapshot`. All memory that it will ever need for sessions
     /// is taken from `memory` here.
@@ -210,6 +222,7 @@ impl<F: Frame, M: Memory> Shard<F, M> {
             pickup_until,
             pressure: Pressure::NONE,
             sweep: Sweep::default(),
+            goes_short: true,
         };
         Ok(Self { snapshot, core })
     }
@@ -219,17 +232,36 @@ impl<F: Frame, M: Memory> Shard<F, M> {
         let Self { snapshot, core } = self;
         core.counters.received(burst.len());
         let mut turn = Turn::new(now, snapshot, core.pressure, out);
-        let mut screened = ArrayVec::<Screened, BURST>::new();
+        let mut stages = ArrayVec::<Stage, BURST>::new();
+        let mut others = ArrayVec::<Screened, BURST>::new();
         for frame in burst.iter() {
-            screened.push(core.prepare(&turn, frame));
+            if let Some(short) = core.prepare_short(&turn, frame) {
+                stages.push(Stage::Short(short));
+            } else {
+                others.push(core.prepare(&turn, frame));
+                stages.push(Stage::Other);
+            }
         }
-        for stage in &mut screened {
+        for stage in &mut stages {
+            if let Stage::Short(Short { lookup, .. }) = stage {
+                lookup.guess = core.sessions.prefetch_entry(lookup.hash);
+            }
+        }
+        for stage in &mut others {
             if let Screened::Tracked(_, lookup) = stage {
                 lookup.guess = core.sessions.prefetch_entry(lookup.hash);
             }
         }
-        for (frame, stage) in burst.drain(..).zip(&screened) {
-            core.judge(&mut turn, frame, stage, 0);
+        let mut others = others.iter();
+        for (frame, stage) in burst.drain(..).zip(&stages) {
+            match stage {
+                Stage::Short(short) => core.judge_plain(&mut turn, frame, short),
+                Stage::Other => {
+                    if let Some(screened) = others.next() {
+                        core.judge(&mut turn, frame, screened, 0);
+                    }
+                }
+            }
         }
         core.counters.set(Counter::Held, core.fragments.frames() as u64);
     }
@@ -248,6 +280,12 @@ impl<F: Frame, M: Memory> Shard<F, M> {
             core.judge(&mut turn, frame, &stage, tag.hops);
         }
         core.counters.set(Counter::Held, core.fragments.frames() as u64);
+    }
+
+    /// Whether plain packets of known sessions go the short way, as they do unless told otherwise. The verdicts are the
+    /// same: for tests that hold one way against the other, and to measure both.
+    pub fn go_short(&mut self, short: bool) {
+        self.core.goes_short = short;
     }
 
     /// What the shard judges by.

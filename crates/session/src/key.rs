@@ -6,6 +6,8 @@
 
 use core::net::IpAddr;
 
+use wire::{Plain, PlainAddresses};
+
 use crate::Direction;
 
 /// What tells conversations apart: addresses, protocol, ports or identifiers, and the context (which
@@ -143,6 +145,28 @@ impl Key {
         let ports = if swap { [destination.1, source.1] } else { [source.1, destination.1] };
         let endpoints = Endpoints { addresses, ports };
         (Self { context, protocol, endpoints }, Side(u8::from(swap)))
+    }
+
+    /// The key of a plain packet, and the side that it comes from: the same as [`Self::new`] gives.
+    #[inline(always)]
+    pub fn plain(context: Context, packet: &Plain) -> (Self, Side) {
+        let [source_port, destination_port] = packet.ports;
+        let (addresses, swap) = match packet.addresses {
+            PlainAddresses::V4([from, to]) => {
+                // One comparison of address and port together.
+                let whole = |address: u32, port: u16| u64::from(address) << 16 | u64::from(port);
+                let swap = whole(from, source_port) > whole(to, destination_port);
+                (Addresses::V4(if swap { [to, from] } else { [from, to] }), swap)
+            }
+            PlainAddresses::V6([from, to]) => {
+                let swap = (from, source_port) > (to, destination_port);
+                (Addresses::V6(if swap { [to, from] } else { [from, to] }), swap)
+            }
+        };
+        let ports =
+            if swap { [destination_port, source_port] } else { [source_port, destination_port] };
+        let endpoints = Endpoints { addresses, ports };
+        (Self { context, protocol: packet.protocol, endpoints }, Side(u8::from(swap)))
     }
 
     /// The address and port of one side.

@@ -171,6 +171,20 @@ impl<M: Memory> Sessions<M> {
         }
     }
 
+    /// As [`Self::find`] for the common case, a session that lives and is where it was guessed to be. `None` says
+    /// nothing: it may be elsewhere.
+    #[inline(always)]
+    pub fn find_guessed(
+        &self,
+        key: &Key,
+        guess: Option<Slot>,
+        now: Time,
+        lifetimes: &Lifetimes,
+    ) -> Option<Slot> {
+        let slot = guess.filter(|&slot| self.table.holds(slot, key))?;
+        (!self.is_stale(slot, now, lifetimes)).then_some(slot)
+    }
+
     /// Milliseconds since the session's last packet.
     #[inline]
     fn idle_millis(&self, slot: Slot, now: Time) -> u32 {

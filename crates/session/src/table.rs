@@ -346,7 +346,7 @@ impl<M: Memory> Table<M> {
     }
 
     /// The first entry whose tag fits, fetched ahead; whether it is the one is not known yet.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn prefetch_entry(&self, hash: u64) -> Option<Slot> {
         let tag = tag(hash);
         for choice in choices(hash, self.buckets.len()) {
@@ -385,8 +385,8 @@ impl<M: Memory> Table<M> {
         stashed.map(|&(_, slot)| Slot(slot))
     }
 
-    #[inline]
-    fn holds(&self, slot: Slot, key: &Key) -> bool {
+    #[inline(always)]
+    pub(crate) fn holds(&self, slot: Slot, key: &Key) -> bool {
         let entry = &self.entries[index(slot.0)];
         let Endpoints { addresses, ports } = key.endpoints;
         let same_addresses = match addresses {

@@ -172,6 +172,12 @@ impl TcpTrack {
         self.marks.unverified_rst()
     }
 
+    /// State, and whether a RST is unverified: what decides which timeout holds.
+    #[inline(always)]
+    pub(crate) fn phase(&self) -> u16 {
+        self.state as u16 | u16::from(self.marks.unverified_rst()) << 8
+    }
+
     /// Which timeout holds. An unverified RST shortens those that would be longer.
     #[inline]
     pub fn timeout_class(&self) -> TimeoutClass {

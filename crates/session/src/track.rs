@@ -195,6 +195,19 @@ impl Track {
         }
     }
 
+    /// A number that stays as long as state and timeout class do: what most packets leave as it is.
+    #[inline(always)]
+    pub fn phase(&self) -> u16 {
+        match self {
+            Self::Tcp(track) => track.phase(),
+            Self::Udp(track) => track.state() as u16,
+            Self::Sctp(track) => track.state() as u16,
+            Self::Icmp(track) => track.state() as u16,
+            Self::Other(track) => track.state() as u16,
+            Self::Unused => 0,
+        }
+    }
+
     /// How readily the session makes room for another when the table is full.
     pub fn eviction_class(&self) -> EvictionClass {
         match self {

@@ -53,11 +53,53 @@ impl<F: Frame, M: Memory> Core<F, M> {
                 return Fate::Discard(judgement(Verdict::Drop(refusal.into()), &entry.track));
             }
         };
-        let after = entry.track;
-        self.sessions.count(slot, direction, packet.frames, packet.octets, turn.now);
+        Fate::Forward(
+            turn.snapshot.topology.partner(packet.port),
+            self.follow(turn, slot, direction, before, (packet.frames, packet.octets), ended),
+        )
+    }
+
+    /// Notes a packet that its session's tracker has let pass: `before` is the track as it was. `size`: frames and
+    /// octets. `ended`: it is the session's last.
+    #[inline(always)]
+    pub(super) fn follow<O: Outbox<F>>(
+        &mut self,
+        turn: &mut Turn<'_, O>,
+        slot: Slot,
+        direction: Direction,
+        before: track::Track,
+        (frames, octets): (u32, u32),
+        ended: bool,
+    ) -> Judgement {
+        let entry = self.sessions.entry(slot);
+        let (after, rule) = (entry.track, RuleId(entry.rule));
+        self.sessions.count(slot, direction, frames, octets, turn.now);
+        if ended || before.phase() != after.phase() {
+            self.enter_phase(turn, slot, &before, &after, ended);
+        }
+        Judgement {
+            verdict: Verdict::Forward,
+            session: Some(slot),
+            created: false,
+            direction: Some(direction),
+            state: Some(after.state_name()),
+            rule: Some(rule),
+        }
+    }
+
+    /// What a change of state or timeout brings with it.
+    #[inline(never)]
+    fn enter_phase<O: Outbox<F>>(
+        &mut self,
+        turn: &mut Turn<'_, O>,
+        slot: Slot,
+        before: &track::Track,
+        after: &track::Track,
+        ended: bool,
+    ) {
         let mut rearm = before.timeout_class() != after.timeout_class();
         if before.state_index() != after.state_index() {
-            self.counters.move_session(Some(&before), Some(&after));
+            self.counters.move_session(Some(before), Some(after));
             let classes = [before.eviction_class(), after.eviction_class()];
             rearm |= classes[0] != classes[1];
             match classes.map(|class| class == EvictionClass::HalfOpen) {
@@ -78,8 +120,6 @@ impl<F: Frame, M: Memory> Core<F, M> {
         } else if rearm {
             self.sessions.rearm(slot, turn.now, turn.lifetimes);
         }
-        let judgement = judgement(Verdict::Forward, &after);
-        Fate::Forward(turn.snapshot.topology.partner(packet.port), judgement)
     }
 
     /// Ends a session whose timeout is over, or would not be if there were no pressure.

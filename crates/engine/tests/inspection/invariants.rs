@@ -12,8 +12,16 @@ fn run(workers: u16, mut plan: Plan, arrivals: &[Arrival]) -> (Vec<String>, Vec<
     run_in(Rig::new(workers, &plan.snapshot()), arrivals)
 }
 
-fn run_in(mut rig: Rig, arrivals: &[Arrival]) -> (Vec<String>, Vec<Vec<u8>>, Rig) {
-    rig.cluster.on_the_wire(false);
+fn run_in(rig: Rig, arrivals: &[Arrival]) -> (Vec<String>, Vec<Vec<u8>>, Rig) {
+    run_as(rig, false, arrivals)
+}
+
+fn run_as(
+    mut rig: Rig,
+    on_the_wire: bool,
+    arrivals: &[Arrival],
+) -> (Vec<String>, Vec<Vec<u8>>, Rig) {
+    rig.cluster.on_the_wire(on_the_wire);
     let mut outcomes = vec!["held".to_owned(); arrivals.len()];
     let mut made = Vec::new();
     for Arrival { wait, port, octets } in arrivals {
@@ -67,6 +75,24 @@ proptest! {
         prop_assert_eq!(&outcomes, &others);
         prop_assert_eq!(&made, &made_by_others);
         rig.check_all_ends();
+    }
+
+    /// The short way of plain packets is the whole way, but shorter: as on a host's capture, and as on the wire.
+    #[test]
+    fn the_short_way_makes_no_difference(deeds in deeds(120), on_the_wire in any::<bool>()) {
+        let arrivals = arrivals(&deeds);
+        let by = |short: bool, mut plan: Plan| {
+            let mut rig = Rig::new(1, &plan.snapshot());
+            rig.cluster.go_short(short);
+            run_as(rig, on_the_wire, &arrivals)
+        };
+        for plan in [roomy_plan(), crowded_plan()] {
+            let (outcomes, made, short) = by(true, plan.clone());
+            let (others, made_by_others, whole) = by(false, plan);
+            prop_assert_eq!(&outcomes, &others);
+            prop_assert_eq!(&made, &made_by_others);
+            prop_assert_eq!(short.cluster.counters(), whole.cluster.counters());
+        }
     }
 
     /// With a table and limits that are soon reached nothing is lost, and all ends.

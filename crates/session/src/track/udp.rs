@@ -47,8 +47,9 @@ impl UdpTrack {
         self.state
     }
 
+    /// Judges a later datagram of the conversation: none is refused.
     #[inline]
-    pub(super) fn judge(&mut self, direction: Direction) -> Judgement {
+    pub fn judge(&mut self, direction: Direction) -> Judgement {
         let Self { state, ends_with_answer, outstanding } = *self;
         match direction {
             Direction::Original => {

@@ -4,9 +4,12 @@
 use etherparse::{IpHeaders, PacketBuilder, PacketBuilderStep, TcpHeader, UdpHeader, VlanId};
 use proptest::collection::vec;
 use proptest::prelude::*;
+use std::net::IpAddr;
+
 use wire::{
-    Descriptor, SeqNum, Transport, checksum, destination_mac, is_group_mac, parse, parse_arp,
-    parse_quote, parse_quoted, parse_transport, source_mac, write_tcp_reset, write_unreachable,
+    Descriptor, HeaderChecksum, PlainAddresses, SeqNum, Transport, checksum, destination_mac,
+    is_group_mac, parse, parse_arp, parse_quote, parse_quoted, parse_transport, plain,
+    plain_segment, source_mac, write_tcp_reset, write_unreachable,
 };
 
 use crate::frames::*;
@@ -56,8 +59,8 @@ impl Envelope {
         assert_eq!((source_mac(frame).0, destination_mac(frame).0), (SENDER, RECEIVER));
         assert!(!is_group_mac(frame));
         let octets = |address| match address {
-            std::net::IpAddr::V4(address) => address.octets().to_vec(),
-            std::net::IpAddr::V6(address) => address.octets().to_vec(),
+            IpAddr::V4(address) => address.octets().to_vec(),
+            IpAddr::V6(address) => address.octets().to_vec(),
         };
         let length = if self.v6 { 16 } else { 4 };
         assert_eq!(octets(found.source), &self.source[..length]);
@@ -68,8 +71,38 @@ impl Envelope {
     }
 }
 
+/// The short reading accepts a part of what the long one does, and reads the same from it.
+fn check_plain(frame: &[u8]) -> bool {
+    let Some(short) = plain(frame, HeaderChecksum::Verify) else { return false };
+    let segment = plain_segment(frame, short.l4, short.end);
+    if short.protocol == wire::protocol::TCP && segment.is_none() {
+        assert!(parse(frame).is_err(), "the long reading knows the fault");
+        return false;
+    }
+    let long = parse(frame).expect("the short reading accepts no more than the long one");
+    let addresses = match short.addresses {
+        PlainAddresses::V4(pair) => pair.map(|number| IpAddr::V4(number.into())),
+        PlainAddresses::V6(pair) => pair.map(|number| IpAddr::V6(number.into())),
+    };
+    assert_eq!(addresses, [long.source, long.destination]);
+    let ports = match long.transport {
+        Transport::Tcp(tcp) => {
+            assert_eq!(segment, Some(tcp));
+            [tcp.source_port, tcp.destination_port]
+        }
+        Transport::Udp(udp) => [udp.source_port, udp.destination_port],
+        other => unreachable!("not plain: {other:?}"),
+    };
+    assert_eq!(short.ports, ports);
+    assert_eq!((short.vlans, short.protocol), (long.vlans, long.protocol));
+    assert_eq!((short.l4, short.end, short.length), (long.l4, long.end, long.end - long.l3));
+    assert_eq!((long.fragment, long.options), (None, wire::IpOptions::default()));
+    true
+}
+
 /// Calls everything that reads a frame. Nothing is expected but that it returns.
 fn exercise(frame: &[u8]) {
+    check_plain(frame);
     let Ok(found) = parse(frame) else { return };
     assert!(found.l3 <= found.l4 && found.l4 <= found.end && usize::from(found.end) <= frame.len());
     let _sound = checksum::verify_transport(frame, &found);
@@ -196,6 +229,7 @@ proptest! {
         let at = frame.len() - payload.len() + bit / 8;
         frame[at] ^= 1 << (bit % 8);
         prop_assert!(!checksum::verify_transport(&frame, &parse(&frame).unwrap()));
+        prop_assert_eq!(check_plain(&frame), envelope.tags.len() < 2, "{:?}", envelope);
     }
 
     #[test]

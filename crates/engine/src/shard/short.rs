@@ -1,0 +1,106 @@
+//! The short way: a plain TCP or UDP packet of a session that lives, and that the tracker lets pass.
+//!
+//! Nearly every packet is such a one, and its way reads no more of the frame than names the session and moves
+//! the tracker. It decides nothing of its own: whatever is not plainly so, from a fault in the header to a
+//! policy that has changed, leaves it before anything is changed, and is judged the whole way. So the
+//! verdicts are those of the whole way (a property test holds one against the other), and rules,
+//! refusals and the end of sessions stand in one place.
+
+use policy::PortIndex;
+use session::memory::Memory;
+use session::track::{Judgement as TrackJudgement, Track};
+use session::{Context, Direction, Key};
+
+use crate::frame::{Frame, Judgement, Outbox};
+use crate::screen::screen_plain;
+
+use super::{Core, Lookup, Turn};
+
+/// A plain packet after the first stage.
+pub(super) struct Short {
+    /// Its key with its hash.
+    pub(super) lookup: Lookup,
+    /// Where its transport header starts and the IP packet ends.
+    l4: u16,
+    end: u16,
+    /// Octets of the IP packet.
+    octets: u16,
+}
+
+impl<F: Frame, M: Memory> Core<F, M> {
+    /// The stateless stage for a plain packet: read, screen, and ask for the bucket.
+    #[inline(always)]
+    pub(super) fn prepare_short<O>(&self, turn: &Turn<'_, O>, frame: &F) -> Option<Short> {
+        if !self.goes_short {
+            return None;
+        }
+        let topology = &turn.snapshot.topology;
+        let packet = screen_plain(frame, topology, &self.own_macs)?;
+        let domain = u8::try_from(topology.domain(frame.port()) & 0xff).unwrap_or(0);
+        let (key, side) = Key::plain(Context::new(domain, packet.vlans), &packet);
+        let hash = self.sessions.hash(&key);
+        self.sessions.prefetch(hash);
+        let lookup = Lookup { key, side, hash, guess: None };
+        Some(Short { lookup, l4: packet.l4, end: packet.end, octets: packet.length })
+    }
+
+    /// Judges a plain packet: the short way if it can, else the whole way.
+    #[inline(always)]
+    pub(super) fn judge_plain<O: Outbox<F>>(
+        &mut self,
+        turn: &mut Turn<'_, O>,
+        frame: F,
+        short: &Short,
+    ) {
+        match self.judge_short(turn, &frame, short) {
+            Some((port, judgement)) => turn.out.transmit(port, frame, &judgement),
+            None => self.judge_whole(turn, frame),
+        }
+    }
+
+    #[inline(never)]
+    fn judge_whole<O: Outbox<F>>(&mut self, turn: &mut Turn<'_, O>, frame: F) {
+        let screened = self.prepare(turn, &frame);
+        self.judge(turn, frame, &screened, 0);
+    }
+
+    /// `None`: the packet's way is not the short one, and nothing has been changed.
+    #[inline(always)]
+    fn judge_short<O: Outbox<F>>(
+        &mut self,
+        turn: &mut Turn<'_, O>,
+        frame: &F,
+        short: &Short,
+    ) -> Option<(PortIndex, Judgement)> {
+        let Lookup { key, side, hash: _, guess } = &short.lookup;
+        let slot = self.sessions.find_guessed(key, *guess, turn.now, turn.lifetimes)?;
+        let entry = self.sessions.entry_mut(slot);
+        let direction = side.direction(entry.initiator());
+        let partner = turn.snapshot.topology.partner(frame.port());
+        let initiators_port = match direction {
+            Direction::Original => frame.port(),
+            Direction::Reply => partner,
+        };
+        if entry.generation != turn.snapshot.mark() || entry.in_port != initiators_port.0 {
+            return None;
+        }
+        let before = entry.track;
+        let judgement = match &mut entry.track {
+            Track::Udp(track) => track.judge(direction),
+            Track::Tcp(track) => {
+                let segment = wire::plain_segment(frame.as_ref(), short.l4, short.end)?;
+                track.judge(direction, &segment, turn.now)
+            }
+            Track::Unused | Track::Icmp(_) | Track::Sctp(_) | Track::Other(_) => return None,
+        };
+        match judgement {
+            TrackJudgement::Pass => {}
+            // Neither has changed the track; a conversation of TCP or UDP does not end with a packet.
+            TrackJudgement::Refuse(_) | TrackJudgement::Reopen | TrackJudgement::Ended => {
+                return None;
+            }
+        }
+        let size = (1, u32::from(short.octets));
+        Some((partner, self.follow(turn, slot, direction, before, size, false)))
+    }
+}
