@@ -54,6 +54,11 @@ impl<'a> Message<'a> {
         })
     }
 
+    /// The first field that has one of these names.
+    pub(crate) fn field(&self, names: &[&str]) -> Option<&'a [u8]> {
+        self.fields().find(|(name, _)| is_one_of(name, names)).map(|(_, value)| value)
+    }
+
     fn length(&self) -> Length {
         let mut found = Length::Unsaid;
         for (_, value) in

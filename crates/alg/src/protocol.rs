@@ -11,5 +11,11 @@ wire::named! {
         Sip = "sip",
         /// IRC (RFC 2812): direct connections (DCC) that the client offers.
         Irc = "irc",
+        /// RTSP (RFC 2326): a server sends media to the ports that were set up.
+        Rtsp = "rtsp",
+        /// PPTP (RFC 2637): a call's packets go in a tunnel of GRE.
+        Pptp = "pptp",
+        /// MGCP (RFC 3435): a call agent makes connections at a gateway.
+        Mgcp = "mgcp",
     }
 }

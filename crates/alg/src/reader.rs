@@ -6,6 +6,9 @@ use wire::SeqNum;
 use crate::dialogue::{Dialogue, Progress};
 use crate::ftp::Ftp;
 use crate::irc::Irc;
+use crate::mgcp::Mgcp;
+use crate::pptp::Pptp;
+use crate::rtsp::Rtsp;
 use crate::sip::Sip;
 use crate::stream::{Continuity, Stream};
 use crate::tftp::Tftp;
@@ -39,6 +42,9 @@ enum Speaking {
     Irc(Irc),
     Tftp(Tftp),
     Sip(Sip),
+    Rtsp(Rtsp),
+    Pptp(Pptp),
+    Mgcp(Mgcp),
 }
 
 impl Speaking {
@@ -48,6 +54,9 @@ impl Speaking {
             Self::Irc(dialogue) => dialogue,
             Self::Tftp(dialogue) => dialogue,
             Self::Sip(dialogue) => dialogue,
+            Self::Rtsp(dialogue) => dialogue,
+            Self::Pptp(dialogue) => dialogue,
+            Self::Mgcp(dialogue) => dialogue,
         }
     }
 }
@@ -61,6 +70,9 @@ impl Reader {
             Protocol::Irc => Speaking::Irc(Irc::default()),
             Protocol::Tftp => Speaking::Tftp(Tftp),
             Protocol::Sip => Speaking::Sip(Sip::default()),
+            Protocol::Rtsp => Speaking::Rtsp(Rtsp::default()),
+            Protocol::Pptp => Speaking::Pptp(Pptp::default()),
+            Protocol::Mgcp => Speaking::Mgcp(Mgcp::default()),
         };
         Self { dialogue, streams: Default::default(), stopped: false }
     }

@@ -1,0 +1,249 @@
+//! RTSP (RFC 2326, and the addresses of RFC 7826): where the server sends media, and the client its reports.
+//!
+//! A SETUP says at which ports the client wants to receive; what the server's 200 says of them is announced,
+//! if they are those that the client asked for: from the server to the client's pair, and from the client to
+//! the server's. A PLAY that succeeds announces them again, since nothing may have been sent since a pause.
+//! Both ends must be the peers themselves (RFC 2326 §16 warns of `destination`). Media that are interleaved
+//! with the messages (§10.12) are passed over.
+//!
+//! Left alone: transports other than RTP over UDP, groups, HTTP tunnels. After TEARDOWN nothing is announced
+//! again; what was announced and nobody used lapses by its time.
+
+#[cfg(test)]
+mod tests;
+mod transport;
+
+use core::time::Duration;
+
+use arrayvec::ArrayVec;
+use session::Direction;
+
+use crate::dialogue::{Dialogue, Progress};
+use crate::media::UDP;
+use crate::message::{Framed, Framing, Message};
+use crate::text::{number, parameter, words};
+use crate::{Announcement, Notes, Remark};
+use transport::{Ports, Transports, first};
+
+/// Streams of one conversation that are remembered; of more, the oldest is forgotten.
+const STREAMS: usize = 8;
+/// Ports below are no media's.
+const PRIVILEGED: u16 = 1024;
+/// How long a server waits for a sign of life if it does not say (RFC 2326 §12.37); nothing is expected
+/// for longer, since by then it has given the session up.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// The longest of such times that is believed.
+const LONGEST_PATIENCE: Duration = Duration::from_mins(10);
+
+/// An RTSP conversation.
+#[derive(Debug, Default)]
+pub(crate) struct Rtsp {
+    framings: [Framing; 2],
+    asked: ArrayVec<Asked, STREAMS>,
+    streams: ArrayVec<Stream, STREAMS>,
+}
+
+/// A request whose answer matters.
+#[derive(Debug)]
+struct Asked {
+    sequence: u32,
+    what: Request,
+}
+
+#[derive(Debug)]
+enum Request {
+    /// With the client's ports of each transport that it can do.
+    Setup(Transports),
+    Play,
+}
+
+/// A stream that both sides have agreed on.
+#[derive(Clone, Copy, Debug)]
+struct Stream {
+    client: Ports,
+    server: Option<Ports>,
+    lifetime: Duration,
+}
+
+impl Dialogue for Rtsp {
+    fn read(&mut self, from: Direction, octets: &[u8], notes: &mut Notes<'_>) -> Progress {
+        let mut read = 0;
+        loop {
+            let Some(rest) = octets.get(read..) else { return Progress::Skip(read) };
+            let message = rest.trim_ascii_start();
+            read += rest.len() - message.len();
+            // Dollar, channel, length of the data (RFC 2326 §10.12).
+            if message.first() == Some(&b'$') {
+                let Some(&[_, _, high, low]) = message.first_chunk() else {
+                    return Progress::Read(read);
+                };
+                read += 4 + usize::from(u16::from_be_bytes([high, low]));
+                continue;
+            }
+            match self.framings[from.index()].next(message, |_| false) {
+                Framed::Part => return Progress::Read(read),
+                Framed::Overlong => {
+                    notes.remark(Remark::Overlong);
+                    return Progress::Stop;
+                }
+                Framed::Malformed => {
+                    notes.remark(Remark::Malformed);
+                    return Progress::Stop;
+                }
+                Framed::Message(message, length) => {
+                    if !self.message(from, &message, notes) {
+                        notes.remark(Remark::Malformed);
+                        return Progress::Stop;
+                    }
+                    read = read.saturating_add(length);
+                }
+            }
+        }
+    }
+}
+
+impl Rtsp {
+    /// Reads one message; whether it is one of RTSP.
+    fn message(&mut self, from: Direction, message: &Message<'_>, notes: &mut Notes<'_>) -> bool {
+        const VERSION: &[u8] = b"RTSP/";
+        let sequence = message.field(&["cseq"]).and_then(number);
+        let mut parts = words(message.start);
+        let (Some(one), Some(two), three) = (parts.next(), parts.next(), parts.next()) else {
+            return false;
+        };
+        if one.starts_with(VERSION) {
+            let Some(status) = number(two) else { return false };
+            self.answer(from, status, sequence, message, notes);
+        } else if three.is_some_and(|version| version.starts_with(VERSION)) {
+            self.request(from, one, sequence, message, notes);
+        } else {
+            return false;
+        }
+        true
+    }
+
+    fn request(
+        &mut self,
+        from: Direction,
+        method: &[u8],
+        sequence: Option<u32>,
+        message: &Message<'_>,
+        notes: &mut Notes<'_>,
+    ) {
+        let what = match method {
+            b"SETUP" => {
+                if from == Direction::Reply {
+                    return notes.remark(Remark::WrongSide);
+                }
+                let offered = message.field(&["transport"]).unwrap_or_default();
+                Request::Setup(transport::read(offered, notes))
+            }
+            b"PLAY" | b"RECORD" => Request::Play,
+            b"TEARDOWN" => return self.streams.clear(),
+            _ => return,
+        };
+        let Some(sequence) = sequence else { return notes.remark(Remark::Malformed) };
+        if self.asked.is_full() {
+            self.asked.remove(0);
+        }
+        self.asked.push(Asked { sequence, what });
+    }
+
+    fn answer(
+        &mut self,
+        from: Direction,
+        status: u16,
+        sequence: Option<u32>,
+        message: &Message<'_>,
+        notes: &mut Notes<'_>,
+    ) {
+        if from == Direction::Original || status < 200 {
+            return;
+        }
+        let asked = self.asked.iter().position(|asked| Some(asked.sequence) == sequence);
+        let asked = asked.map(|at| self.asked.remove(at).what);
+        let transport = message.field(&["transport"]);
+        if status != 200 {
+            return;
+        }
+        match (asked, transport) {
+            (Some(Request::Setup(offered)), Some(chosen)) => {
+                let lifetime = patience(message.field(&["session"]).unwrap_or_default());
+                if let Some(stream) = agreed(&offered, chosen, lifetime, notes) {
+                    announce(stream, notes);
+                    if self.streams.is_full() {
+                        self.streams.remove(0);
+                    }
+                    self.streams.push(stream);
+                }
+            }
+            (Some(Request::Play), _) => {
+                for stream in &self.streams {
+                    announce(*stream, notes);
+                }
+            }
+            (None, Some(_)) => notes.remark(Remark::Unasked),
+            (Some(Request::Setup(_)) | None, None) => {}
+        }
+    }
+}
+
+/// The stream that an answer agrees to, if it is one to expect.
+fn agreed(
+    offered: &Transports,
+    chosen: &[u8],
+    lifetime: Duration,
+    notes: &mut Notes<'_>,
+) -> Option<Stream> {
+    let chosen = first(chosen, notes)?;
+    let client = match (chosen.client, offered.as_slice()) {
+        (Some(ports), offered) if offered.contains(&ports) => ports,
+        // An answer need not repeat what there was no choice of.
+        (None, [only]) => *only,
+        _ => {
+            notes.remark(Remark::Unasked);
+            return None;
+        }
+    };
+    Some(Stream { client, server: chosen.server, lifetime })
+}
+
+fn announce(stream: Stream, notes: &mut Notes<'_>) {
+    let Stream { client, server, lifetime } = stream;
+    let places = [Some((client.media, server.map(|it| it.media)))];
+    let reports = client.control.map(|port| (port, server.and_then(|it| it.control)));
+    for (port, source_port) in places.into_iter().chain([reports]).flatten() {
+        expect(Direction::Original, port, source_port, lifetime, notes);
+    }
+    for port in server.into_iter().flat_map(|it| [Some(it.media), it.control]).flatten() {
+        expect(Direction::Reply, port, None, lifetime, notes);
+    }
+}
+
+/// Expects datagrams to a port of the peer that speaks in direction `to`.
+fn expect(
+    to: Direction,
+    port: u16,
+    source_port: Option<u16>,
+    lifetime: Duration,
+    notes: &mut Notes<'_>,
+) {
+    if port < PRIVILEGED {
+        return notes.remark(Remark::PrivilegedPort);
+    }
+    notes.expect(Announcement {
+        protocol: UDP,
+        opener: to.reversed(),
+        source: notes.peers.listener(to).0,
+        source_port,
+        destination: notes.peers.speaker(to).0,
+        destination_port: port,
+        lifetime: Some(lifetime),
+    });
+}
+
+/// How long the server keeps the session: `Session: 12345678;timeout=60`.
+fn patience(session: &[u8]) -> Duration {
+    let said = parameter(session, "timeout").and_then(number);
+    said.map_or(PATIENCE, Duration::from_secs).clamp(Duration::from_secs(1), LONGEST_PATIENCE)
+}

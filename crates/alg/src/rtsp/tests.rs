@@ -1,0 +1,119 @@
+//! Streams as they are set up, played and torn down.
+
+use session::Direction::{self, Original, Reply};
+use test_case::test_case;
+
+use super::Rtsp;
+use crate::Options;
+use crate::dialogue::Progress;
+use crate::transcript::{Talk, wire};
+
+fn talk() -> Talk<Rtsp> {
+    Talk::new(Rtsp::default(), [50_000, 554], Options::default())
+}
+
+fn request(method: &str, sequence: u32, more: &str) -> Vec<u8> {
+    wire(&format!("{method} rtsp://192.0.2.1/film RTSP/1.0\nCSeq: {sequence}\n{more}\n"))
+}
+
+fn answer(status: &str, sequence: u32, more: &str) -> Vec<u8> {
+    wire(&format!("RTSP/1.0 {status}\nCSeq: {sequence}\nSession: 1;timeout=90\n{more}\n"))
+}
+
+type Step<'a> = (Direction, Vec<u8>, &'a [&'a str]);
+
+fn run(steps: &[Step<'_>]) {
+    let mut talk = talk();
+    for (place, (from, run, noted)) in steps.iter().enumerate() {
+        let (progress, told) = talk.stream(*from, run);
+        let run_text = String::from_utf8_lossy(run);
+        assert_eq!(progress, Progress::Read(run.len()), "step {place}: {run_text}");
+        assert_eq!(told, *noted, "step {place}: {run_text}");
+    }
+}
+
+const PAIRS: &[&str] = &[
+    "udp 192.0.2.1:6000 > 10.0.0.1:4588 90s",
+    "udp 192.0.2.1:6001 > 10.0.0.1:4589 90s",
+    "udp 10.0.0.1 > 192.0.2.1:6000 90s",
+    "udp 10.0.0.1 > 192.0.2.1:6001 90s",
+];
+
+#[test]
+fn the_answer_to_a_setup_announces_both_pairs() {
+    let asked = "Transport: RTP/AVP;unicast;client_port=4588-4589\n";
+    let agreed = "Transport: RTP/AVP;unicast;client_port=4588-4589;server_port=6000-6001\n";
+    run(&[
+        (Original, request("OPTIONS", 1, ""), &[]),
+        (Reply, answer("200 OK", 1, "Public: SETUP, PLAY\n"), &[]),
+        (Original, request("SETUP", 2, asked), &[]),
+        (Reply, answer("200 OK", 2, agreed), PAIRS),
+        (Original, request("PLAY", 3, ""), &[]),
+        (Reply, answer("200 OK", 3, ""), PAIRS),
+        (Original, request("PAUSE", 4, ""), &[]),
+        (Reply, answer("200 OK", 4, ""), &[]),
+        (Original, request("TEARDOWN", 5, ""), &[]),
+        (Reply, answer("200 OK", 5, ""), &[]),
+        (Original, request("PLAY", 6, ""), &[]),
+        (Reply, answer("200 OK", 6, ""), &[]),
+    ]);
+}
+
+/// What is asked for, what is answered, and what is noted of both.
+#[test_case("RTP/AVP;unicast;client_port=4588-4589", "RTP/AVP;unicast;server_port=6000-6001", PAIRS; "an answer that does not repeat the ports")]
+#[test_case("RTP/AVP/TCP;interleaved=0-1, RTP/AVP/UDP;unicast;client_port=4588-4589", "RTP/AVP/UDP;unicast;client_port=4588-4589;server_port=6000-6001", PAIRS; "one of two")]
+#[test_case("RTP/AVP;unicast;dest_addr=\":4588\"/\":4589\"", "RTP/AVP/UDP;unicast;dest_addr=\":4588\"/\"10.0.0.1:4589\";src_addr=\"192.0.2.1:6000\"/\"192.0.2.1:6001\"", PAIRS; "addresses of version 2")]
+#[test_case("RTP/AVP;unicast;client_port=4588", "RTP/AVP;unicast;client_port=4588", &["udp 192.0.2.1 > 10.0.0.1:4588 90s"]; "one port and a server that does not say")]
+#[test_case("RTP/AVP;unicast;client_port=4588-4589;destination=10.0.0.1", "RTP/AVP;unicast;source=192.0.2.1;client_port=4588-4589;server_port=6000-6001", PAIRS; "the peers by name")]
+#[test_case("RTP/AVP;unicast;client_port=4588-4589", "RTP/AVP;unicast;client_port=22000-22001;server_port=6000-6001", &["! unasked"]; "ports that nobody asked for")]
+#[test_case("RTP/AVP;unicast;client_port=4588-4589", "RTP/AVP;unicast;client_port=4588-4588;server_port=6000-6001", &["! unasked"]; "half of what was asked for")]
+#[test_case("RTP/AVP;unicast;client_port=4588-4589;destination=10.0.0.2", "RTP/AVP;unicast;client_port=4588-4589;server_port=6000-6001", &["! third_party", "! unasked"]; "media for a third host")]
+#[test_case("RTP/AVP;unicast;client_port=4588-4589", "RTP/AVP;unicast;source=192.0.2.9;client_port=4588-4589", &["! third_party"]; "media from a third host")]
+#[test_case("RTP/AVP;unicast;dest_addr=\"10.0.0.2:4588\"", "RTP/AVP;unicast", &["! third_party", "! unasked"]; "media for a third host by version 2")]
+#[test_case("RTP/AVP;unicast;client_port=80-81", "RTP/AVP;unicast;client_port=80-81", &["! privileged_port", "! privileged_port"]; "privileged")]
+#[test_case("RTP/AVP;unicast;client_port=4588-4587", "RTP/AVP;unicast;client_port=4588-4589", &["! malformed", "! unasked"]; "backwards")]
+#[test_case("RTP/AVP;unicast;client_port=x", "RTP/AVP;unicast;client_port=4588-4589", &["! malformed", "! unasked"]; "no port")]
+#[test_case("RTP/AVP/TCP;unicast;interleaved=0-1", "RTP/AVP/TCP;unicast;interleaved=0-1", &[]; "interleaved")]
+#[test_case("RTP/AVP;multicast;port=4588-4589", "RTP/AVP;multicast;port=4588-4589", &[]; "a group")]
+#[test_case("x-real-rdt/udp;client_port=4588", "x-real-rdt/udp;client_port=4588", &[]; "another protocol")]
+fn a_setup_announces(asked: &str, answered: &str, noted: &[&str]) {
+    let mut talk = talk();
+    let asked = request("SETUP", 1, &format!("Transport: {asked}\n"));
+    let answered = answer("200 OK", 1, &format!("Transport: {answered}\n"));
+    let (_, mut told) = talk.stream(Original, &asked);
+    told.extend(talk.stream(Reply, &answered).1);
+    assert_eq!(told, noted);
+}
+
+#[test]
+fn only_the_answer_that_was_asked_for_announces() {
+    let transport = "Transport: RTP/AVP;unicast;client_port=4588-4589\n";
+    run(&[
+        (Reply, answer("200 OK", 1, transport), &["! unasked"]),
+        (Reply, request("SETUP", 1, transport), &["! wrong_side"]),
+        (Original, answer("200 OK", 1, transport), &[]),
+        (Original, request("SETUP", 1, transport), &[]),
+        (Reply, answer("461 Unsupported Transport", 1, transport), &[]),
+        (Reply, answer("200 OK", 1, transport), &["! unasked"]),
+    ]);
+}
+
+#[test]
+fn interleaved_media_and_bodies_are_passed_over() {
+    let data = [&b"$\x00\x00\x05RTSP/"[..], b"$\x01\x00\x00"].concat();
+    let described = wire("RTSP/1.0 200 OK\nCSeq: 1\nContent-Length: 12\n\nm=audio 9 x\n");
+    let answered = [&data[..], &described, &data, &answer("200 OK", 2, "")].concat();
+    assert_eq!(talk().stream(Reply, &answered), (Progress::Read(answered.len()), vec![]));
+
+    let begun = [&answer("200 OK", 2, "")[..], b"$\x00\x10\x00rest"].concat();
+    let whole = begun.len() - 4 + 0x1000;
+    assert_eq!(talk().stream(Reply, &begun), (Progress::Skip(whole), vec![]));
+    assert_eq!(talk().stream(Reply, b"$\x00\x10"), (Progress::Read(0), vec![]));
+}
+
+#[test_case(&[b'a'; 9000], "! overlong"; "no end of a line")]
+#[test_case(b"GET / HTTP/1.1\r\n\r\n", "! malformed"; "a tunnel")]
+#[test_case(b"hello\r\n\r\n", "! malformed"; "no message")]
+fn what_is_no_rtsp_is_read_no_further(run: &[u8], noted: &str) {
+    assert_eq!(talk().stream(Original, run), (Progress::Stop, vec![noted.to_owned()]));
+}
