@@ -3,6 +3,8 @@
 //! The captures are not part of the project: `SALLYPORT_CASES` names the folder that has them in `pcap`. Without it
 //! these tests say that they are skipped and pass.
 
+#![cfg(test)]
+
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::net::{IpAddr, Ipv4Addr};
