@@ -75,18 +75,17 @@ impl Media {
     }
 }
 
-/// A medium as far as it may be expected: at the speaker's own host, or at any where the rule says so.
+/// A medium as far as it may be expected: at the speaker's own host, or where the rule says so at any that
+/// is not its peer.
 fn permitted(medium: Medium, from: Direction, notes: &mut Notes<'_>) -> Option<Medium> {
-    let speaker = notes.peers.speaker(from).0;
+    let [speaker, listener] = [notes.peers.speaker(from).0, notes.peers.listener(from).0];
+    let third_party = |host| notes.options.third_party && host != listener && is_one_host(host);
     let hosts = [Some(medium.media.0), medium.control.map(|at| at.0)];
-    for host in hosts.into_iter().flatten() {
-        let leave = notes.options.third_party && is_one_host(host);
-        if host != speaker && !leave {
-            notes.remark(Remark::ThirdParty);
-            return None;
-        }
+    if hosts.into_iter().flatten().all(|host| host == speaker || third_party(host)) {
+        return Some(medium);
     }
-    Some(medium)
+    notes.remark(Remark::ThirdParty);
+    None
 }
 
 /// Expects datagrams from a host to a place at the side that speaks in direction `from`.

@@ -152,6 +152,9 @@ impl Framing {
             self.looked = octets.len();
             return if octets.len() > LONGEST { Framed::Overlong } else { Framed::Part };
         };
+        if head > LONGEST {
+            return Framed::Overlong;
+        }
         let (head, rest) = octets.split_at(head);
         let message = Message::new(head, b"");
         // A stream's messages must say their length; one that does not has no body (RFC 3261 §18.3).

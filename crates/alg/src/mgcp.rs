@@ -47,8 +47,13 @@ struct Connection {
 }
 
 impl Dialogue for Mgcp {
+    /// MGCP has no streams.
+    fn read(&mut self, _: Direction, _: &[u8], _: &mut Notes<'_>) -> Progress {
+        Progress::Stop
+    }
+
     /// Messages may share a datagram, divided by lines of one dot (RFC 3435 §3.5.5).
-    fn read(&mut self, from: Direction, octets: &[u8], notes: &mut Notes<'_>) -> Progress {
+    fn datagram(&mut self, from: Direction, octets: &[u8], notes: &mut Notes<'_>) -> Progress {
         let mut rest = octets;
         while !rest.trim_ascii().is_empty() {
             let (message, after) = first_message(rest);

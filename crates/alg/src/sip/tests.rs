@@ -290,7 +290,7 @@ fn calls_do_not_mix() {
 #[test_case(THIRD_PARTY, "c=IN IP4 10.0.0.2\nm=audio 30000 RTP/AVP 0\n", &["10.0.0.2:30000", "10.0.0.2:30001"]; "another host with leave")]
 #[test_case(THIRD_PARTY, "c=IN IP4 224.2.1.1/127\nm=audio 30000 RTP/AVP 0\n", &[]; "a group")]
 #[test_case(THIRD_PARTY, "c=IN IP4 239.2.1.1\nm=audio 30000 RTP/AVP 0\n", &["! third_party"]; "a group without its range")]
-#[test_case(THIRD_PARTY, "c=IN IP4 192.0.2.1\nm=audio 30000 RTP/AVP 0\n", &[]; "the other peer itself")]
+#[test_case(THIRD_PARTY, "c=IN IP4 192.0.2.1\nm=audio 30000 RTP/AVP 0\n", &["! third_party"]; "the other peer itself")]
 #[test_case(THIRD_PARTY, "c=IN IP6 2001:db8::1\nm=audio 30000 RTP/AVP 0\n", &[]; "another family than the other side's")]
 #[test_case(OPEN, "c=IN IP4 10.0.0.1\nm=a 30000 RTP/AVP 0\nm=a 30002 RTP/AVP 0\nm=a 30004 RTP/AVP 0\nm=a 30006 RTP/AVP 0\nm=a 30008 RTP/AVP 0\n",
     &["30000", "30001", "30002", "30003", "30004", "30005", "30006", "30007", "! overlong"]; "too many media")]
