@@ -11,7 +11,7 @@ set -eu
 
 RUNTIME="dpdk ethtool iproute2 kmod libdpdk-dev procps"
 BUILD="build-essential clang curl dnsmasq-base dnsutils iputils-ping libclang-dev libdpdk-dev pkg-config python3"
-TEST="buildah debootstrap dpdk-dev iperf3 nftables podman prometheus tcpdump valgrind"
+TEST="buildah chrony debootstrap dpdk-dev iperf3 nftables podman prometheus tcpdump traceroute valgrind"
 POLICY=/usr/sbin/policy-rc.d
 
 fail() {

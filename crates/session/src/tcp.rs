@@ -35,8 +35,8 @@
 //! that one was forged.
 //!
 //! *rst* (RFC 5961 §3.2): exact, closed; in the receiver's window, or at the number of the sender's FIN that is all that
-//! it has in flight, it passes and shortens the timeout until its receiver sends again; else refused. Late is a RST by an
-//! acknowledgement that its receiver sent before.
+//! it has in flight, it passes and shortens the timeout until its receiver sends again; late (by an acknowledgement that
+//! its receiver sent before), it passes in time_wait without effect; else refused.
 //!
 //! Not here: reassembly, checksums, what a SYN flood needs (limits, cookies), and the timeouts' lengths.
 

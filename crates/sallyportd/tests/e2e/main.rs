@@ -4,14 +4,19 @@
 //! How the box's answers are laid out is known to `testkit::netns::answers`; the names of its
 //! drop reasons are in [`reasons`]. Nothing here looks inside the daemon.
 
+mod bad_network;
 mod faults;
 mod forged;
 mod garbage;
+mod idle;
 mod lifecycle;
 mod log;
 mod metrics;
+mod peers;
 mod policy;
 mod reasons;
+mod routers;
+mod sctp;
 mod sessions;
 mod traffic;
 

@@ -18,3 +18,9 @@ pub(crate) const SESSION_CLEARED: &str = "session_cleared";
 pub(crate) const ICMP_ERROR_UNRELATED: &str = "icmp_error_unrelated";
 /// The packet is longer than what was received of it.
 pub(crate) const TRUNCATED: &str = "truncated";
+/// The port by which it leaves took no more frames, or was down.
+pub(crate) const TX_FULL: &str = "tx_full";
+/// All of it lies more than a window before what its sender has sent.
+pub(crate) const SEQ_BELOW_WINDOW: &str = "tcp_seq_below_window";
+/// It acknowledges what was acknowledged more than a window ago.
+pub(crate) const ACK_TOO_OLD: &str = "tcp_ack_too_old";

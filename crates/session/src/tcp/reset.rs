@@ -39,6 +39,8 @@ impl TcpTrack {
         match self.fit(direction, rst) {
             Fit::Exact => self.state = TcpState::Closed,
             Fit::InWindow => self.marks.set_unverified_rst(direction),
+            // Whose FIN is acknowledged has forgotten all, and resets copies of what it took long ago.
+            Fit::Late if self.state == TcpState::TimeWait => {}
             Fit::Late | Fit::Outside => return Err(Refusal::TcpRstInvalid),
         }
         Ok(Judgement::Pass)

@@ -1,4 +1,4 @@
-//! Clients on a host: curl, ping, dig, UDP.
+//! Clients on a host: curl, ping, traceroute, dig, UDP.
 
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::time::Duration;
@@ -27,6 +27,15 @@ pub struct Pinged {
     pub received: u32,
     /// ping's own output.
     pub text: String,
+}
+
+/// How a traceroute probes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Probes {
+    /// UDP to ports from 33434 on, each probe to another.
+    Udp,
+    /// Echo requests.
+    Echo,
 }
 
 /// How curl reports after the body.
@@ -74,6 +83,24 @@ impl Host {
             received: number(" received"),
             text: done.stdout.clone(),
         }
+    }
+
+    /// Follows the path to a target, a probe a hop: who answered from each, none for silence.
+    #[must_use]
+    pub fn traceroute(&self, target: IpAddr, probes: Probes) -> Vec<Option<IpAddr>> {
+        let target = target.to_string();
+        let mut words = vec!["traceroute", "-n", "-q", "1", "-w", "2", "-m", "5"];
+        match probes {
+            Probes::Udp => {}
+            Probes::Echo => words.push("-I"),
+        }
+        words.push(&target);
+        // " 1  10.77.0.80  0.512 ms", or " 1  *"
+        let text = self.run(&words).expect_ok();
+        text.lines()
+            .skip(1)
+            .map(|line| line.split_whitespace().nth(1).and_then(|word| word.parse().ok()))
+            .collect()
     }
 
     /// Asks a name server for a name's address, once, at most for two seconds.

@@ -3,6 +3,7 @@
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::Read;
+use std::net::IpAddr;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Once;
@@ -240,6 +241,31 @@ impl Host {
             words.push("nodad");
         }
         drop(self.run(&words).expect_ok());
+    }
+
+    /// Makes it a router that reports every packet it cannot forward, as often as there are any.
+    pub fn routes(&self) {
+        for setting in [
+            "net.ipv4.ip_forward=1",
+            "net.ipv6.conf.all.forwarding=1",
+            "net.ipv4.icmp_ratelimit=0",
+            "net.ipv6.icmp.ratelimit=0",
+        ] {
+            drop(self.run(&["sysctl", "-qw", setting]).expect_ok());
+        }
+    }
+
+    /// Makes it a host without a stack: what its interfaces receive is a test's alone.
+    pub fn mute(&self) {
+        for setting in ["net.ipv6.conf.all.disable_ipv6=1", "net.ipv6.conf.default.disable_ipv6=1"]
+        {
+            drop(self.run(&["sysctl", "-qw", setting]).expect_ok());
+        }
+    }
+
+    /// Sends what is for a prefix to a router, of either family.
+    pub fn route(&self, prefix: &str, router: IpAddr) {
+        drop(self.run(&["ip", "route", "add", prefix, "via", &router.to_string()]).expect_ok());
     }
 
     /// Brings an interface up.

@@ -2,11 +2,12 @@
 //!
 //! A [`Host`] is a namespace of its own, deleted when dropped, also when a test panics. What is
 //! left of a process that was killed is swept away by the next one. Needs root and the programs
-//! `ip`, `ethtool`, `curl`, `ping`, `dig`, `dnsmasq` and `python3`, by what is called.
+//! `ip`, `ethtool`, `curl`, `ping`, `traceroute`, `dig`, `dnsmasq`, `chronyd` and `python3`, by what is called.
 //!
 //! Not here: what the firewall should do. That is the tests' business.
 
 pub mod answers;
+mod bad_link;
 mod client;
 mod daemon;
 mod host;
@@ -18,7 +19,8 @@ mod site;
 mod tests;
 mod wait;
 
-pub use client::{Fetched, Pinged};
+pub use bad_link::{BadLink, Damage, Faults};
+pub use client::{Fetched, Pinged, Probes};
 pub use daemon::{Binaries, Daemon, StartError};
 pub use host::{Done, Host, Process, run, veth};
 pub use prometheus::Prometheus;

@@ -56,6 +56,11 @@ impl RawSocket {
         assert_eq!(sent, frame.len());
     }
 
+    /// Sends a frame if the interface takes it at this moment; one that is full or gone loses it, as links do.
+    pub fn offer(&self, frame: &[u8]) {
+        send(self.socket.as_raw_fd(), frame, MsgFlags::empty()).ok();
+    }
+
     /// The next frame that comes in; `None` if none does in `limit`. Frames sent by this host
     /// are left out.
     #[must_use]

@@ -1,4 +1,4 @@
-//! Servers on a host: HTTP, DNS, UDP echo.
+//! Servers on a host: HTTP, DNS, NTP, UDP echo.
 
 use std::fs;
 use std::net::{IpAddr, SocketAddr, TcpStream, UdpSocket};
@@ -27,6 +27,8 @@ impl Host {
                 "python3",
                 "-m",
                 "http.server",
+                "--protocol",
+                "HTTP/1.1",
                 "--bind",
                 &address.ip().to_string(),
                 "--directory",
@@ -64,6 +66,42 @@ impl Host {
         server
     }
 
+    /// Serves the time over NTP to everybody, by chronyd as the root of its own little world.
+    #[must_use]
+    pub fn serve_ntp(&self, folder: &Path) -> Process {
+        let pid_file = folder.join("ntp-server.pid");
+        self.chronyd(
+            &["-x", "-d"],
+            &["local stratum 5", "allow all", &format!("pidfile {}", pid_file.display())],
+            &folder.join("ntp-server.log"),
+        )
+    }
+
+    /// Starts chronyd, which touches no clock and takes no commands.
+    fn chronyd(&self, options: &[&str], directives: &[&str], log: &Path) -> Process {
+        let common = ["-u", "root"];
+        let quiet = ["cmdport 0", "bindcmdaddress /"];
+        self.spawn(&[&["chronyd"], options, &common, &quiet, directives].concat(), log)
+    }
+
+    /// Asks an NTP server for the time, once, at most for `limit`: what chronyd says of the difference.
+    #[must_use]
+    pub fn ask_ntp(&self, server: IpAddr, folder: &Path, limit: Duration) -> String {
+        let log = folder.join(format!("ntp-client-{}.log", if server.is_ipv6() { 6 } else { 4 }));
+        let pid_file = folder.join("ntp-client.pid");
+        let mut client = self.chronyd(
+            &["-Q", "-t", &limit.as_secs().to_string()],
+            &[
+                &format!("server {server} iburst maxsamples 1"),
+                &format!("pidfile {}", pid_file.display()),
+            ],
+            &log,
+        );
+        // Whether it has got an answer is in what it says.
+        client.wait_for(limit * 2);
+        fs::read_to_string(&log).expect("a log in a scratch folder")
+    }
+
     /// Echoes UDP datagrams.
     #[must_use]
     pub fn serve_udp_echo(&self, address: SocketAddr) -> UdpEcho {
@@ -74,7 +112,7 @@ impl Host {
         let stop = Arc::new(AtomicBool::new(false));
         let seen = Arc::clone(&stop);
         let thread = thread::spawn(move || {
-            let mut buffer = [0; 2048];
+            let mut buffer = vec![0; 65_536];
             while !seen.load(Ordering::Relaxed) {
                 if let Ok((length, peer)) = socket.recv_from(&mut buffer) {
                     // A peer that has gone answers by ICMP; the next one is not concerned.

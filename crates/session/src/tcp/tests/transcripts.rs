@@ -580,6 +580,10 @@ fn what_was_on_its_way_is_reset_by_older_acknowledgements() {
     it.passes(R, segment("R", 5001, 0), Closed);
     it.refuses(R, segment("R", 4900, 0), Refusal::TcpRstInvalid);
     it.refuses(R, data(5901, 1001, 1), Refusal::TcpClosed);
+    // So is a copy that comes after both have closed.
+    let mut it = time_wait();
+    it.passes(R, segment("R", 5001, 0), TimeWait);
+    it.refuses(R, segment("R", 5002_u32 - 1001, 0), Refusal::TcpRstInvalid);
 }
 
 #[test]
