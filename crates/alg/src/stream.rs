@@ -13,8 +13,8 @@
 //! never has an octet of which the reader knows nothing; the sender sends it again.
 //!
 //! Two kinds of streams would suffer by that, and keep the copies of the last [`WINDOW`] octets only: one
-//! of which parts are skipped (media between messages, at any rate and with much in flight), and segments
-//! longer than the window, which are on no wire but in captures taken on a host.
+//! of which parts are skipped (media between messages, at any rate and with much in flight), and one whose
+//! segments are as long as the window, which are on no wire but in captures taken on a host.
 //!
 //! Positions are offsets from `origin`, which moves on when what is forgotten outweighs what is kept: so
 //! moving costs no more, over time, than the octets that came.
@@ -123,7 +123,9 @@ impl Stream {
             if !fits || (!joins && self.islands.is_full()) {
                 return Err(Remark::OutOfOrder);
             }
-        } else if !fits && !self.bulk && octets.len() <= WINDOW {
+        } else if !fits && !self.bulk && range.end <= self.read + WINDOW {
+            // It will fit when more has been acknowledged. Otherwise nothing would ever make it fit: the
+            // dialogue gets what fits, and has read then or reads no more.
             return Err(Remark::WindowFull);
         }
         Ok(Piece { from, octets })

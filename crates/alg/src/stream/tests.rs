@@ -127,6 +127,20 @@ fn a_segment_longer_than_the_window_is_read_in_pieces() {
 }
 
 #[test]
+fn a_dialogue_that_makes_nothing_of_a_full_window_is_stopped() {
+    let peers = peers();
+    let mut reader = Reader::new(Protocol::Sip);
+    reader.begins(CLIENT, SeqNum(0));
+    let mut at = 0;
+    while !reader.has_stopped() {
+        assert!(at < 2 * offset(WINDOW));
+        let mut notes = Notes::new(&peers, Options::default());
+        assert_eq!(reader.segment(CLIENT, SeqNum(at), &[b'x'; 1_000], &mut notes), Reading::Pass);
+        at += 1_000;
+    }
+}
+
+#[test]
 fn a_stream_picked_up_begins_at_a_line() {
     let mut reader = Reader::new(Protocol::Ftp);
     let peers = peers();
