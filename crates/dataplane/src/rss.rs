@@ -184,7 +184,8 @@ impl Plan {
         let Ok(key) = RssKey::repeated(KEY_WORD.to_be_bytes(), length) else {
             return software(SoftwareReason::KeyLength(*key_len), None, None);
         };
-        let ask = Some(RssConfig { key, types: RssTypes::ALL_IP });
+        let asked = RssTypes::ALL_IP | (*types & RssTypes::IPV6_EXTENDED);
+        let ask = Some(RssConfig { key, types: asked });
         if *table_len == 0 {
             return software(SoftwareReason::NoTable, ask, None);
         }

@@ -74,6 +74,9 @@ static const uint64_t SHIM_RSS_IPV6_TCP = RTE_ETH_RSS_NONFRAG_IPV6_TCP;
 static const uint64_t SHIM_RSS_IPV6_UDP = RTE_ETH_RSS_NONFRAG_IPV6_UDP;
 static const uint64_t SHIM_RSS_IPV6_SCTP = RTE_ETH_RSS_NONFRAG_IPV6_SCTP;
 static const uint64_t SHIM_RSS_IPV6_OTHER = RTE_ETH_RSS_NONFRAG_IPV6_OTHER;
+static const uint64_t SHIM_RSS_IPV6_EX = RTE_ETH_RSS_IPV6_EX;
+static const uint64_t SHIM_RSS_IPV6_TCP_EX = RTE_ETH_RSS_IPV6_TCP_EX;
+static const uint64_t SHIM_RSS_IPV6_UDP_EX = RTE_ETH_RSS_IPV6_UDP_EX;
 
 /* The calling thread's rte_errno; it is kept per lcore, so it is read right after the failed call. */
 int shim_errno(void);

@@ -140,6 +140,8 @@ pub(crate) struct Shared {
     rx_queues: u16,
     tx_queues: u16,
     started: AtomicBool,
+    /// The device's configuration points to it, and drivers (net_e1000_igb) read it there when the port starts.
+    _rss_key: Option<Box<[u8]>>,
     /// The driver takes mbufs from these.
     _pools: Vec<Mempool>,
     eal: Eal,

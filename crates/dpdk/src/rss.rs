@@ -48,7 +48,20 @@ impl RssTypes {
     /// Other protocols over IPv6, over addresses.
     pub const IPV6_OTHER: Self = Self(dpdk_sys::SHIM_RSS_IPV6_OTHER);
 
-    /// Every type named here, which is what the owner of a session depends on.
+    /// IPv6 with extension headers, over addresses; so the two below, over addresses and ports.
+    pub const IPV6_EX: Self = Self(dpdk_sys::SHIM_RSS_IPV6_EX);
+    /// TCP over IPv6 with extension headers.
+    pub const IPV6_TCP_EX: Self = Self(dpdk_sys::SHIM_RSS_IPV6_TCP_EX);
+    /// UDP over IPv6 with extension headers.
+    pub const IPV6_UDP_EX: Self = Self(dpdk_sys::SHIM_RSS_IPV6_UDP_EX);
+
+    /// The types of IPv6 that look into extension headers: a home address option or a routing header gives the
+    /// address that is hashed. A packet without them is hashed as by the plain type, and some devices hash the
+    /// ports of TCP over IPv6 for no other (the 82576 of QEMU).
+    pub const IPV6_EXTENDED: Self =
+        Self(Self::IPV6_EX.0 | Self::IPV6_TCP_EX.0 | Self::IPV6_UDP_EX.0);
+
+    /// Every plain type named here, which is what the owner of a session depends on.
     pub const ALL_IP: Self = Self(
         Self::IPV4.0
             | Self::FRAGMENT_IPV4.0
@@ -64,7 +77,7 @@ impl RssTypes {
             | Self::IPV6_OTHER.0,
     );
 
-    const NAMES: [(Self, &'static str); 12] = [
+    const NAMES: [(Self, &'static str); 15] = [
         (Self::IPV4, "ipv4"),
         (Self::FRAGMENT_IPV4, "fragment_ipv4"),
         (Self::IPV4_TCP, "ipv4_tcp"),
@@ -77,6 +90,9 @@ impl RssTypes {
         (Self::IPV6_UDP, "ipv6_udp"),
         (Self::IPV6_SCTP, "ipv6_sctp"),
         (Self::IPV6_OTHER, "ipv6_other"),
+        (Self::IPV6_EX, "ipv6_ex"),
+        (Self::IPV6_TCP_EX, "ipv6_tcp_ex"),
+        (Self::IPV6_UDP_EX, "ipv6_udp_ex"),
     ];
 
     pub(crate) const fn from_bits(bits: u64) -> Self {
@@ -139,7 +155,7 @@ impl fmt::Display for RssTypes {
             write!(f, "{separator}{name}")?;
             separator = " ";
         }
-        let others = self.without(Self::ALL_IP);
+        let others = self.without(Self(Self::ALL_IP.0 | Self::IPV6_EXTENDED.0));
         if !others.is_empty() {
             write!(f, "{separator}{:#x}", others.0)?;
         }
@@ -272,8 +288,11 @@ mod tests {
 
     #[test]
     fn types_read_as_words() {
-        let types = RssTypes::IPV4_TCP | RssTypes::IPV6_OTHER | RssTypes::from_bits(1 << 40);
-        assert_eq!(types.to_string(), "ipv4_tcp ipv6_other 0x10000000000");
+        let types = RssTypes::IPV4_TCP
+            | RssTypes::IPV6_OTHER
+            | RssTypes::IPV6_TCP_EX
+            | RssTypes::from_bits(1 << 40);
+        assert_eq!(types.to_string(), "ipv4_tcp ipv6_other ipv6_tcp_ex 0x10000000000");
         assert!(RssTypes::ALL_IP.contains(RssTypes::IPV4_UDP | RssTypes::IPV6));
         assert_eq!(RssTypes::NONE.to_string(), "");
     }

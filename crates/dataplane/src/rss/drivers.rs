@@ -49,7 +49,7 @@ fn ixgbe(table_len: u16) -> Abilities {
 }
 
 fn igb() -> Abilities {
-    device("net_e1000_igb", COMMON, 40, 128)
+    device("net_e1000_igb", COMMON | RssTypes::IPV6_EXTENDED, 40, 128)
 }
 
 /// After it was configured: with a power of two of queues its table has as many entries, else the device's most.
@@ -113,7 +113,8 @@ fn hardware_steers(abilities: &Abilities, workers: u16, to_software: &[&str]) {
     let ask = plan.ask.unwrap();
     let length = if abilities.key_len == 0 { 40 } else { usize::from(abilities.key_len) };
     assert_eq!(ask.key.as_bytes(), [0x6d, 0x5a].repeat(length / 2));
-    assert_eq!(ask.types, RssTypes::ALL_IP);
+    let extended = abilities.types & RssTypes::IPV6_EXTENDED;
+    assert_eq!(ask.types, RssTypes::ALL_IP | extended);
     assert_eq!(plan.table.unwrap().len(), usize::from(abilities.table_len));
 }
 

@@ -225,17 +225,20 @@ pub(super) fn configure(
         books.single_pool |= granted;
         granted
     };
+    let mut rss_key: Option<Box<[u8]>> = config.rss.map(|rss| rss.key.as_bytes().into());
+    let key_octets = rss_key.as_deref_mut().map_or(ptr::null_mut(), <[u8]>::as_mut_ptr);
     // From here on, dropping it closes the port and gives the claim back.
     let shared = Shared {
         id,
         rx_queues: config.rx_queues,
         tx_queues: config.tx_queues,
         started: AtomicBool::new(false),
+        _rss_key: rss_key,
         _pools: pools.to_vec(),
         eal: eal.clone(),
     };
     let offloads = choose(config, &info, fast_free);
-    configure_device(id, config, &info, &offloads)?;
+    configure_device(id, config, &info, &offloads, key_octets)?;
     let (rx_descriptors, tx_descriptors) = set_up_queues(id, config, &info, pools)?;
     let mtu_set = set_mtu(id, config.mtu, &info)?;
     // SAFETY: the port is configured and owned by `shared`.
@@ -314,27 +317,28 @@ fn choose(config: &PortConfig, info: &DeviceInfo, fast_free: bool) -> Offloads {
     Offloads { rx: rx & info.rx_offloads, tx, rss_types }
 }
 
+/// `key` points to the octets of the RSS key, if there is one. The device keeps the pointer, not the octets.
 fn configure_device(
     id: EthPortId,
     config: &PortConfig,
     info: &DeviceInfo,
     offloads: &Offloads,
+    key: *mut u8,
 ) -> Result<(), ConfigureError> {
     let mut raw = sys::rte_eth_conf::default();
-    // It outlives the call below, in which the driver copies it.
-    let mut key = config.rss.map(|rss| rss.key.as_bytes().to_vec());
     raw.rxmode.mtu = config.mtu.into();
     raw.rxmode.offloads = offloads.rx;
     raw.txmode.offloads = offloads.tx;
     if !offloads.rss_types.is_empty() {
         raw.rxmode.mq_mode = sys::rte_eth_rx_mq_mode::RTE_ETH_MQ_RX_RSS;
         raw.rx_adv_conf.rss_conf.rss_hf = offloads.rss_types.bits();
-        if let (Some(key), Some(rss)) = (key.as_mut(), config.rss) {
-            raw.rx_adv_conf.rss_conf.rss_key = key.as_mut_ptr();
+        if let Some(rss) = config.rss {
+            raw.rx_adv_conf.rss_conf.rss_key = key;
             raw.rx_adv_conf.rss_conf.rss_key_len = rss.key.len();
         }
     }
-    // SAFETY: the port is valid and claimed; `raw` and the key it points to outlive the call.
+    // SAFETY: the port is valid and claimed; `raw` outlives the call; the key that it points to belongs to the
+    // port's `Shared`, and so lives until the device is closed.
     let status = unsafe {
         sys::rte_eth_dev_configure(id.get(), config.rx_queues, config.tx_queues, &raw const raw)
     };
