@@ -40,6 +40,7 @@ pub use rules::{RuleInfo, RuleLimits, Rules};
 pub use session_id::{SessionId, SessionIdError};
 pub use sessions::{Session, SessionsCleared, SessionsCount};
 pub use status::{
-    Alarm, AlarmKind, MemoryStatus, PolicyStatus, PortSummary, SessionsStatus, Status, WorkerStatus,
+    Alarm, AlarmKind, HeavySession, MemoryStatus, PolicyStatus, PortSummary, SessionsStatus,
+    SkewStatus, Status, WorkerStatus,
 };
 pub use tuple::{Tuple, TupleError};

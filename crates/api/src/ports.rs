@@ -71,6 +71,17 @@ pub struct PortSteering {
     pub table: String,
     /// Kinds of packet that the device leads to any worker even so.
     pub left_to_software: Vec<String>,
+    /// Packets that no session claimed on the worker that received them, where there are several workers.
+    pub misses: u64,
+    /// Those that were led to another worker than their owner.
+    pub strays: u64,
+    /// Those that bore a hash of the device's.
+    pub hashed: u64,
+    /// Those whose hash is another than the one asked for.
+    pub misread: u64,
+    /// Whether the device is to lead packets to their owners and does not: more than one in a hundred went astray, of
+    /// 10,000 or more.
+    pub wrong: bool,
 }
 
 /// What a device counts.

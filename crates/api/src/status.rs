@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ReasonCount, Version};
+use crate::{ReasonCount, Session, Version};
 
 /// How the box is.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -27,6 +27,8 @@ pub struct Status {
     pub ports: Vec<PortSummary>,
     /// Why frames were dropped or rejected since the start, the most frequent first, at most five.
     pub top_drops: Vec<ReasonCount>,
+    /// How unevenly work is spread over workers and sessions.
+    pub skew: SkewStatus,
     /// Frame buffers, one entry per NUMA socket.
     pub memory: Vec<MemoryStatus>,
     /// What needs attention; empty: nothing.
@@ -73,6 +75,30 @@ pub struct WorkerStatus {
     pub generation: u32,
     /// Seconds since it last gave a sign of life.
     pub heartbeat_age_seconds: f64,
+    /// Its packets over an even share of all in the last window; 0: none were seen.
+    pub load_ratio: f64,
+    /// The heaviest session's share of its packets in the last window.
+    pub heaviest_session_ratio: f64,
+}
+
+/// How unevenly work is spread, by samples: about one of 64 packets is looked at.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct SkewStatus {
+    /// Seconds of the window of which this tells.
+    pub window_seconds: f64,
+    /// Packets of the heaviest redirection entry over an even share of all; 1: all 128 have the same.
+    pub redirection_imbalance_ratio: f64,
+    /// The heaviest living sessions of all workers, the heaviest first.
+    pub heaviest: Vec<HeavySession>,
+}
+
+/// A session to which many packets belong.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct HeavySession {
+    /// Its share of all packets of its worker.
+    pub share_ratio: f64,
+    /// The session.
+    pub session: Session,
 }
 
 /// The session table, over all workers.
@@ -141,6 +167,8 @@ pub enum AlarmKind {
     ReloadRefused,
     /// A worker works by an older policy than the last published one.
     WorkerBehind,
+    /// A device that is to lead packets to their owners does not.
+    SteeringWrong,
 }
 
 impl AlarmKind {
@@ -155,6 +183,7 @@ impl AlarmKind {
             Self::SessionsNearLimit => "sessions_near_limit",
             Self::ReloadRefused => "reload_refused",
             Self::WorkerBehind => "worker_behind",
+            Self::SteeringWrong => "steering_wrong",
         }
     }
 }

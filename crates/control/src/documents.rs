@@ -4,12 +4,13 @@ use core::num::NonZeroU32;
 use std::time::Duration;
 
 use api::{
-    Alarm, AlarmKind, MemoryStatus, NamedCount, PolicyStatus, PortInfo, PortSummary,
-    ProtocolReasonCount, ReasonCount, RuleInfo, Session, SessionId, SessionsStatus, Version,
-    WorkerFrames, WorkerStatus,
+    Alarm, AlarmKind, HeavySession, MemoryStatus, NamedCount, PolicyStatus, PortInfo, PortSteering,
+    PortSummary, ProtocolReasonCount, ReasonCount, RuleInfo, Session, SessionId, SessionsStatus,
+    SkewStatus, Version, WorkerFrames, WorkerStatus,
 };
 use engine::{
-    Cause, Counter, DropReason, EndReason, Protocol, RuleHits, SessionView, Time, WorkerId,
+    Arrivals, Cause, Counter, DropReason, EndReason, Protocol, RuleHits, SessionView, Time,
+    WorkerId,
 };
 use policy::{RuleId, ZoneSet};
 
@@ -17,9 +18,12 @@ use crate::clock::{Timestamp, now, present};
 use crate::commit::Committed;
 use crate::plane::{PortReading, Reading, WorkerReading};
 use crate::rates::Rates;
+use crate::skew::{Spread, complaint, is_wrong, ratio};
 
 /// How many reasons `status` shows.
 const TOP_DROPS: usize = 5;
+/// How many of the heaviest sessions it shows.
+const HEAVIEST: usize = 8;
 /// From this share of `max` on, a full table is near: where idle sessions begin to end sooner.
 const SESSIONS_ALARM_PERCENT: u64 = 80;
 
@@ -61,6 +65,7 @@ impl View<'_> {
             },
             ports: self.port_summaries(),
             top_drops: self.top_drops(),
+            skew: self.skew(),
             memory: reading
                 .buffers
                 .iter()
@@ -74,7 +79,28 @@ impl View<'_> {
         }
     }
 
+    fn skew(&self) -> SkewStatus {
+        let heavy = self.reading.workers.iter().flat_map(|worker| {
+            let sessions = worker.skew.sessions.iter();
+            sessions.map(move |heavy| (worker, heavy))
+        });
+        let mut heavy: Vec<_> = heavy.collect();
+        heavy.sort_by_key(|(_, heavy)| core::cmp::Reverse(heavy.samples));
+        heavy.truncate(HEAVIEST);
+        let show = |(worker, heavy): (&WorkerReading, &engine::skew::HeavySession)| HeavySession {
+            share_ratio: ratio(heavy.samples, worker.skew.samples),
+            session: session(worker.worker, &heavy.view, self.policy, self.now),
+        };
+        SkewStatus {
+            window_seconds: engine::skew::WINDOW.as_secs_f64(),
+            redirection_imbalance_ratio: Spread::of(self.reading).imbalance,
+            heaviest: heavy.into_iter().map(show).collect(),
+        }
+    }
+
     fn workers(&self) -> Vec<WorkerStatus> {
+        let spread = Spread::of(self.reading);
+        let of = |ratios: &[f64], index| ratios.get(index).copied().unwrap_or_default();
         let with_rates = self.reading.workers.iter().enumerate();
         with_rates
             .map(|(index, worker)| {
@@ -90,6 +116,8 @@ impl View<'_> {
                     handed_over: worker.counters.handed_over(),
                     generation: worker.generation,
                     heartbeat_age_seconds: worker.heartbeat_age.as_secs_f64(),
+                    load_ratio: of(&spread.load, index),
+                    heaviest_session_ratio: of(&spread.heaviest, index),
                 }
             })
             .collect()
@@ -134,6 +162,10 @@ impl View<'_> {
         let mut alarm = |kind, message| alarms.push(Alarm { kind, message });
         for port in &reading.ports {
             let name = &port.name;
+            let arrivals = reading.arrivals(port.port);
+            if is_wrong(port, &arrivals) {
+                alarm(AlarmKind::SteeringWrong, complaint(port, &arrivals));
+            }
             if !port.link_up {
                 alarm(AlarmKind::LinkDown, format!("{name}: the link is down"));
             }
@@ -203,12 +235,19 @@ impl View<'_> {
                 tx_queues: reading.tx_queues,
                 socket: reading.socket,
                 rss: reading.rss.clone(),
-                steering: reading.steering.clone(),
+                steering: self.steering(reading),
                 kernel_path_allowed: reading.kernel_path_allowed,
                 stats: reading.stats,
             }
         };
         api::Ports { version: Version, ports: self.reading.ports.iter().map(port).collect() }
+    }
+
+    fn steering(&self, port: &PortReading) -> PortSteering {
+        let arrivals = self.reading.arrivals(port.port);
+        let wrong = is_wrong(port, &arrivals);
+        let Arrivals { misses, strays, hashed, misread } = arrivals;
+        PortSteering { misses, strays, hashed, misread, wrong, ..port.steering.clone() }
     }
 
     pub(crate) fn counters(&self) -> api::Counters {

@@ -118,6 +118,8 @@ pub(crate) fn reading() -> Reading {
             },
             RuleHits { hits: 2, ..RuleHits::default() },
         ],
+        arrivals: vec![engine::Arrivals::default(); 2],
+        skew: engine::skew::Skew::default(),
     };
     Reading {
         workers: vec![worker(0, 1000, 20), worker(1, 500, 0)],
@@ -298,6 +300,8 @@ impl Plane for FakePlane {
             idle: Duration::from_secs(9),
             events_lost: 0,
             rule_hits: shard.rule_hits().to_vec(),
+            arrivals: shard.arrivals().to_vec(),
+            skew: shard.skew().clone(),
         };
         Reading {
             workers: (0..).zip(&state.shards).map(worker).collect(),

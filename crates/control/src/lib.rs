@@ -25,6 +25,7 @@ mod plane;
 mod rates;
 mod selection;
 mod server;
+mod skew;
 mod socket;
 
 pub use commit::FirstPolicy;

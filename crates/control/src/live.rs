@@ -174,6 +174,8 @@ fn worker(status: WorkerStatus) -> WorkerReading {
         busy,
         idle,
         rule_hits,
+        arrivals,
+        skew,
     } = status;
     WorkerReading {
         worker,
@@ -189,6 +191,8 @@ fn worker(status: WorkerStatus) -> WorkerReading {
         idle,
         events_lost,
         rule_hits,
+        arrivals,
+        skew,
     }
 }
 

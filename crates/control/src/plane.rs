@@ -11,8 +11,10 @@ use std::time::Duration;
 /// What a worker can be asked, and a part of what it answers: the data plane's own, as nothing less would do for
 /// the tests' plane. In this crate an answer is the API's.
 pub use dataplane::{Answer as Part, Command as Question};
+use engine::skew::Skew;
 use engine::{
-    Counter, Counters, Cut, DropReason, Event, PortIndex, RuleHits, Snapshot, Time, WorkerId,
+    Arrivals, Counter, Counters, Cut, DropReason, Event, PortIndex, RuleHits, Snapshot, Time,
+    WorkerId,
 };
 
 /// The plane that moves frames.
@@ -102,6 +104,10 @@ pub struct WorkerReading {
     pub events_lost: u64,
     /// By rule identity.
     pub rule_hits: Vec<RuleHits>,
+    /// By port, how well its packets found their owners.
+    pub arrivals: Vec<Arrivals>,
+    /// How the load of the last window was spread.
+    pub skew: Skew,
 }
 
 impl WorkerReading {
@@ -184,6 +190,18 @@ impl Reading {
         let mut sum = Counters::default();
         for worker in &self.workers {
             sum.add(&worker.counters);
+        }
+        sum
+    }
+
+    /// How well a port's packets found their owners, over all workers.
+    #[must_use]
+    pub fn arrivals(&self, port: PortIndex) -> Arrivals {
+        let mut sum = Arrivals::default();
+        for worker in &self.workers {
+            if let Some(arrivals) = worker.arrivals.get(port.index()) {
+                sum.add(arrivals);
+            }
         }
         sum
     }

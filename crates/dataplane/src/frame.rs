@@ -34,6 +34,11 @@ impl Frame for MbufFrame {
             joined: false,
         }
     }
+
+    #[inline]
+    fn rss_hash(&self) -> Option<u32> {
+        self.mbuf.rss_hash()
+    }
 }
 
 /// Why a frame is in the ring to another worker.

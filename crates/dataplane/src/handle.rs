@@ -4,7 +4,8 @@ use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use engine::{Cause, Counter, Counters, Event, RuleHits, Snapshot, Time, WorkerId};
+use engine::skew::Skew;
+use engine::{Arrivals, Cause, Counter, Counters, Event, RuleHits, Snapshot, Time, WorkerId};
 
 use crate::board::{HitBoard, Tally, nanos};
 use crate::command::{Answer, Command, Job};
@@ -42,6 +43,10 @@ pub struct WorkerStatus {
     pub idle: Duration,
     /// By rule identity.
     pub rule_hits: Vec<RuleHits>,
+    /// By port, how well its packets found their owners; empty before the worker has shown it.
+    pub arrivals: Vec<Arrivals>,
+    /// How the load of the last window was spread.
+    pub skew: Skew,
 }
 
 #[derive(Debug)]
@@ -88,6 +93,7 @@ impl Handle {
         for board in self.hits().iter() {
             board.read(&mut rule_hits);
         }
+        let spread = self.mailbox.spread.lock().unwrap_or_else(PoisonError::into_inner).clone();
         WorkerStatus {
             worker: self.worker,
             core: self.core,
@@ -103,6 +109,8 @@ impl Handle {
             busy: nanos(busy),
             idle: nanos(idle),
             rule_hits,
+            arrivals: spread.arrivals,
+            skew: spread.skew,
         }
     }
 

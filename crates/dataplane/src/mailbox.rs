@@ -1,10 +1,11 @@
 //! What the control core and one worker give each other. Neither ever waits for the other.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crossbeam::queue::ArrayQueue;
-use engine::{Event, Snapshot, Time};
+use engine::skew::Skew;
+use engine::{Arrivals, Event, Snapshot, Time};
 
 use crate::board::{Board, HitBoard};
 use crate::command::Job;
@@ -42,6 +43,30 @@ pub(crate) struct Mailbox {
     pub(crate) retired: ArrayQueue<Retired>,
     pub(crate) events: ArrayQueue<Event>,
     pub(crate) board: Board,
+    /// What the worker shows of how its load is spread. It never waits for it: while somebody reads, it shows it
+    /// later.
+    pub(crate) spread: Mutex<Spread>,
+}
+
+/// How a worker's load is spread.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Spread {
+    /// By port, how well its packets found their owners.
+    pub(crate) arrivals: Vec<Arrivals>,
+    /// Of the last window.
+    pub(crate) skew: Skew,
+}
+
+impl Spread {
+    /// Takes over newer figures.
+    pub(crate) fn show(&mut self, arrivals: &[Arrivals], skew: &Skew) {
+        // As many as there are ports, so that only the first copy allocates.
+        self.arrivals.clear();
+        self.arrivals.extend_from_slice(arrivals);
+        if self.skew.windows != skew.windows {
+            self.skew.clone_from(skew);
+        }
+    }
 }
 
 impl Mailbox {
@@ -53,6 +78,7 @@ impl Mailbox {
             retired: ArrayQueue::new(RETIRED),
             events: ArrayQueue::new(events_of_one(workers, events)),
             board: Board::new(),
+            spread: Mutex::default(),
         }
     }
 

@@ -229,6 +229,9 @@ impl Worker {
         tally.generation = self.shard.snapshot().generation.into();
         tally.in_rings = self.rings.iter().map(|ring| ring.len() as u64).sum();
         self.mailbox.board.write(*tally, self.shard.counters());
+        if let Ok(mut spread) = self.mailbox.spread.try_lock() {
+            spread.show(self.shard.arrivals(), self.shard.skew());
+        }
         let next = self.hits.write(self.shard.rule_hits(), self.shown.next_rule, HITS_STEP);
         // While rules remain, the idle worker goes on showing them.
         self.shown = Shown { at: now, stale: next != 0, next_rule: next };

@@ -25,6 +25,8 @@ pub struct Tape {
     octets: Vec<u8>,
     /// Captured on one of the hosts, whose NIC fills in checksums and divides or joins segments.
     from_host: bool,
+    /// What the NIC says to have hashed it to.
+    rss_hash: Option<u32>,
 }
 
 impl AsRef<[u8]> for Tape {
@@ -44,6 +46,10 @@ impl Frame for Tape {
             joined: self.from_host,
             ..ReceiveFlags::default()
         }
+    }
+
+    fn rss_hash(&self) -> Option<u32> {
+        self.rss_hash
     }
 }
 
@@ -160,11 +166,25 @@ impl Cluster {
         port: PortIndex,
         octets: Vec<u8>,
     ) {
+        self.receive_hashed(worker, None, now, number, port, octets);
+    }
+
+    /// As [`Self::receive_at`], from a NIC that says by which hash it chose.
+    pub fn receive_hashed(
+        &mut self,
+        worker: WorkerId,
+        rss_hash: Option<u32>,
+        now: Time,
+        number: u64,
+        port: PortIndex,
+        octets: Vec<u8>,
+    ) {
         self.advance(now);
         self.desk.during = number;
         let worker = WorkerId(worker.0 % u16::try_from(self.shards.len()).unwrap_or(u16::MAX));
         let mut burst = Burst::new();
-        burst.push(Tape { number: Some(number), port, octets, from_host: !self.on_the_wire });
+        let from_host = !self.on_the_wire;
+        burst.push(Tape { number: Some(number), port, octets, from_host, rss_hash });
         self.desk.worker = worker;
         self.shards[worker.index()].process(now, &mut burst, &mut self.desk);
         self.work_off(now);
@@ -275,7 +295,8 @@ impl Outbox<Tape> for Desk {
     }
 
     fn make(&mut self, octets: &[u8]) -> Option<Tape> {
-        Some(Tape { number: None, port: PortIndex(0), octets: octets.to_vec(), from_host: false })
+        let (port, octets) = (PortIndex(0), octets.to_vec());
+        Some(Tape { number: None, port, octets, from_host: false, rss_hash: None })
     }
 
     fn event(&mut self, event: &Event) {

@@ -27,6 +27,11 @@ pub trait Frame: AsRef<[u8]> {
 
     /// What its receiver says about it.
     fn receive_flags(&self) -> ReceiveFlags;
+
+    /// The hash by which its receiver chose the worker; none if it does not say.
+    fn rss_hash(&self) -> Option<u32> {
+        None
+    }
 }
 
 /// What the receiver of a frame, a NIC or a reader of captures, says about it.

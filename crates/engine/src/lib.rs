@@ -9,6 +9,7 @@
 //! (`policy`).
 #![forbid(unsafe_code)]
 
+mod arrivals;
 mod cluster;
 mod counters;
 mod explain;
@@ -18,8 +19,10 @@ pub mod owner;
 mod reason;
 mod screen;
 mod shard;
+pub mod skew;
 mod snapshot;
 
+pub use arrivals::Arrivals;
 pub use cluster::{Cluster, Fate, Tape};
 pub use counters::{Counter, Counters, RuleHits};
 pub use explain::{Explanation, Probe, Step, flags_from_letters, owner_of};

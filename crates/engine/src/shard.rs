@@ -16,6 +16,7 @@ mod listing;
 mod reject;
 mod related;
 mod short;
+mod skew;
 mod unknown;
 mod upkeep;
 
@@ -32,7 +33,8 @@ use wire::{Descriptor, IcmpKind, Transport};
 use crate::counters::{Counter, Counters, RuleHits};
 use crate::frame::{Frame, HOPS_MAX, Handover, Judgement, Outbox, Verdict, WorkerId};
 use crate::screen::{Kind, OwnMacs, screen};
-use crate::{Cause, Cut, DropReason, Epitaph, Snapshot};
+use crate::skew::{Sketch, Skew};
+use crate::{Arrivals, Cause, Cut, DropReason, Epitaph, Snapshot};
 
 use self::census::Census;
 use self::reject::Allowance;
@@ -112,6 +114,10 @@ struct Core<F, M: Memory> {
     sweep: Sweep,
     /// Whether plain packets of known sessions go the short way.
     goes_short: bool,
+    /// By port.
+    arrivals: Vec<Arrivals>,
+    sketch: Sketch,
+    skew: Skew,
 }
 
 /// What every step of one call is given.
@@ -142,6 +148,17 @@ struct Packet<'a> {
     frames: u32,
     /// Octets of network-layer datagrams.
     octets: u32,
+    /// How it came here.
+    arrival: Arrival,
+}
+
+/// How a packet came to the worker that looks at it.
+#[derive(Clone, Copy)]
+enum Arrival {
+    /// From a port, whose receiver may have said by which hash it chose this worker.
+    FromPort(Option<u32>),
+    /// From another worker, or in fragments.
+    Otherwise,
 }
 
 /// A packet's key with its hash.
@@ -223,6 +240,9 @@ impl<F: Frame, M: Memory> Shard<F, M> {
             pressure: Pressure::NONE,
             sweep: Sweep::default(),
             goes_short: true,
+            arrivals: vec![Arrivals::default(); snapshot.topology.ports().len()],
+            sketch: Sketch::new(seed),
+            skew: Skew::default(),
         };
         Ok(Self { snapshot, core })
     }
@@ -252,6 +272,9 @@ impl<F: Frame, M: Memory> Shard<F, M> {
                 lookup.guess = core.sessions.prefetch_entry(lookup.hash);
             }
         }
+        if let Some(place) = core.sketch.pick(stages.len()) {
+            core.look_among(place, &stages, &others);
+        }
         let mut others = others.iter();
         for (frame, stage) in burst.drain(..).zip(&stages) {
             match stage {
@@ -270,13 +293,17 @@ impl<F: Frame, M: Memory> Shard<F, M> {
     pub fn accept(&mut self, now: Time, burst: &mut HandedBurst<F>, out: &mut impl Outbox<F>) {
         let Self { snapshot, core } = self;
         let mut turn = Turn::new(now, snapshot, core.pressure, out);
-        for (frame, tag) in burst.drain(..) {
+        let looked_at = core.sketch.pick(burst.len());
+        for (place, (frame, tag)) in burst.drain(..).enumerate() {
             core.counters.increment(Counter::Accepted);
             if tag.cause == Cause::Reassembled {
                 core.gather(&mut turn, frame, tag.hops, Place::OwnerOfPorts);
                 continue;
             }
             let stage = core.prepare(&turn, &frame);
+            if looked_at == Some(place) {
+                core.look_at(&stage);
+            }
             core.judge(&mut turn, frame, &stage, tag.hops);
         }
         core.counters.set(Counter::Held, core.fragments.frames() as u64);
@@ -383,12 +410,12 @@ impl<F: Frame, M: Memory> Core<F, M> {
                 return;
             }
             Screened::IcmpError(descriptor) => {
-                let packet = Packet::single(descriptor, &frame);
+                let packet = Packet::single(descriptor, &frame, hops);
                 let quoted = wire::parse_quoted(packet.bytes, descriptor);
                 self.judge_error(turn, &packet, quoted)
             }
             Screened::Tracked(descriptor, lookup) => {
-                let packet = Packet::single(descriptor, &frame);
+                let packet = Packet::single(descriptor, &frame, hops);
                 self.judge_packet(turn, &packet, lookup)
             }
         };
@@ -442,13 +469,19 @@ impl<F: Frame, M: Memory> Core<F, M> {
 }
 
 impl<'a> Packet<'a> {
-    fn single<F: Frame>(descriptor: &'a Descriptor, frame: &'a F) -> Self {
+    #[inline]
+    fn single<F: Frame>(descriptor: &'a Descriptor, frame: &'a F, hops: u8) -> Self {
         Self {
             descriptor,
             bytes: frame.as_ref(),
             port: frame.port(),
             frames: 1,
             octets: u32::from(descriptor.end - descriptor.l3),
+            arrival: if hops == 0 {
+                Arrival::FromPort(frame.rss_hash())
+            } else {
+                Arrival::Otherwise
+            },
         }
     }
 }

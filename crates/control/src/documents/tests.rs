@@ -28,6 +28,10 @@ fn a_box_at_peace_has_no_alarm() {
 fn every_trouble_has_its_alarm() {
     let mut reading = fake::reading();
     reading.ports[0].link_up = false;
+    reading.ports[1].steering.by = "hardware".to_owned();
+    for worker in &mut reading.workers {
+        worker.arrivals[1] = Arrivals { misses: 5_000, strays: 60, ..Arrivals::default() };
+    }
     reading.ports[1].kernel_path_allowed = true;
     reading.workers[0].events_lost = 5;
     reading.workers[1].generation = 0;
@@ -42,6 +46,7 @@ fn every_trouble_has_its_alarm() {
         kinds,
         [
             AlarmKind::LinkDown,
+            AlarmKind::SteeringWrong,
             AlarmKind::KernelPath,
             AlarmKind::WorkerBehind,
             AlarmKind::EventsLost,
@@ -51,7 +56,16 @@ fn every_trouble_has_its_alarm() {
         ],
         "{alarms:#?}"
     );
-    let details = ["lan0", "net_tap,iface=wan0", "worker 1", "5 because", "-3", "810", "2 errors"];
+    let details = [
+        "lan0",
+        "wan0: the device leads packets to the wrong workers, 120 of 10000",
+        "net_tap,iface=wan0",
+        "worker 1",
+        "5 because",
+        "-3",
+        "810",
+        "2 errors",
+    ];
     for (detail, (_, message)) in details.iter().zip(&alarms) {
         assert!(message.contains(detail), "{detail} in {message}");
     }
@@ -84,4 +98,21 @@ fn the_most_frequent_drops_come_first() {
 #[test_case(0x1_0003, 0xffff, 0xffff; "from before the wrap")]
 fn generations_from_their_low_bits(current: u32, mark: u16, expected: u32) {
     assert_eq!(generation(current, mark), expected);
+}
+
+#[test]
+fn a_port_shows_how_many_packets_it_led_astray() {
+    let mut reading = fake::reading();
+    reading.workers[0].arrivals[1] =
+        Arrivals { misses: 9_000, strays: 70, hashed: 8_000, misread: 60 };
+    reading.workers[1].arrivals[1] =
+        Arrivals { misses: 1_000, strays: 50, hashed: 1_000, misread: 50 };
+    let shown = |reading: &Reading| {
+        let ports = view(reading, &Rates::default(), &fake::committed()).ports().ports;
+        let PortSteering { misses, strays, hashed, misread, wrong, .. } = ports[1].steering;
+        (misses, strays, hashed, misread, wrong)
+    };
+    assert_eq!(shown(&reading), (10_000, 120, 9_000, 110, false), "software is to mend it");
+    reading.ports[1].steering.by = "hardware".to_owned();
+    assert_eq!(shown(&reading), (10_000, 120, 9_000, 110, true));
 }

@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 
-use engine::{Cause, Counter, Counters, DropReason, EndReason, Protocol, RuleHits};
+use engine::{Arrivals, Cause, Counter, Counters, DropReason, EndReason, Protocol, RuleHits};
 use policy::RuleId;
 use prometheus::core::Desc;
 use prometheus::proto::{self, LabelPair, Metric, MetricFamily, MetricType};
@@ -12,6 +12,7 @@ use prometheus::proto::{self, LabelPair, Metric, MetricFamily, MetricType};
 use super::PREFIX;
 use crate::commit::Committed;
 use crate::plane::{PortReading, Reading, WorkerReading};
+use crate::skew::{Spread, is_wrong};
 
 /// The label value of all rules beyond those that have a series of their own. No rule can be named so.
 const OTHER_RULES: &str = "_other";
@@ -97,6 +98,46 @@ const DEFINITIONS: &[Definition] = &[
     ),
     ("mbufs_in_use", "Frame buffers in use.", &["socket"]),
     ("mbufs", "Frame buffers there are.", &["socket"]),
+    (
+        "port_misses_total",
+        "Packets of a port that no session claimed, where there are several workers.",
+        &["port"],
+    ),
+    (
+        "port_strays_total",
+        "Packets that no session claimed and that were received by another worker than their owner.",
+        &["port"],
+    ),
+    (
+        "port_hashed_total",
+        "Packets that no session claimed and that bore a hash of the device's.",
+        &["port"],
+    ),
+    (
+        "port_misread_total",
+        "Packets that no session claimed and whose hash is another than the one asked for.",
+        &["port"],
+    ),
+    (
+        "port_steering_wrong",
+        "Whether a device that is to lead packets to their owners does not.",
+        &["port"],
+    ),
+    (
+        "worker_load_ratio",
+        "A worker's packets over an even share of all, by samples of 5 s.",
+        &["worker"],
+    ),
+    (
+        "heaviest_session_ratio",
+        "The heaviest session's share of a worker's packets, by samples of 5 s.",
+        &["worker"],
+    ),
+    (
+        "redirection_imbalance_ratio",
+        "Packets of the heaviest redirection entry over an even share of all, by samples of 5 s.",
+        &[],
+    ),
 ];
 
 /// For the registry, which checks names and labels.
@@ -133,7 +174,35 @@ pub(super) fn collect(
     let buffers = || reading.buffers.iter().map(|pool| (vec![pool.socket.to_string()], pool));
     families.gauge(buffers().map(|(socket, pool)| (socket, pool.in_use)));
     families.gauge(buffers().map(|(socket, pool)| (socket, pool.total)));
+    steering(&mut families, reading);
     families.done
+}
+
+fn steering(families: &mut Families, reading: &Reading) {
+    let ports = || {
+        let ports = reading.ports.iter();
+        ports.map(|port| (vec![port.name.clone()], port, reading.arrivals(port.port)))
+    };
+    let counts: [fn(&Arrivals) -> u64; 4] = [
+        |arrivals| arrivals.misses,
+        |arrivals| arrivals.strays,
+        |arrivals| arrivals.hashed,
+        |arrivals| arrivals.misread,
+    ];
+    for count in counts {
+        families.counter(ports().map(|(labels, _, arrivals)| (labels, count(&arrivals))));
+    }
+    families.gauge(
+        ports().map(|(labels, port, arrivals)| (labels, u64::from(is_wrong(port, &arrivals)))),
+    );
+    let Spread { load, heaviest, imbalance } = Spread::of(reading);
+    let by_worker = |ratios: Vec<f64>| {
+        let workers = reading.workers.iter().map(|worker| vec![worker.worker.0.to_string()]);
+        workers.zip(ratios)
+    };
+    families.ratio(by_worker(load));
+    families.ratio(by_worker(heaviest));
+    families.ratio([(Vec::new(), imbalance)]);
 }
 
 fn ports(families: &mut Families, ports: &[PortReading]) {
@@ -255,6 +324,10 @@ impl Families {
 
     fn gauge(&mut self, series: impl IntoIterator<Item = (Vec<String>, u64)>) {
         let series = series.into_iter().map(|(labels, count)| (labels, number(count)));
+        self.family(MetricType::GAUGE, series, set_gauge);
+    }
+
+    fn ratio(&mut self, series: impl IntoIterator<Item = (Vec<String>, f64)>) {
         self.family(MetricType::GAUGE, series, set_gauge);
     }
 

@@ -14,7 +14,7 @@ use crate::frame::{Frame, Judgement, Outbox};
 use crate::screen::{parse, transport};
 use crate::{Cause, DropReason, owner};
 
-use super::{Core, Fate, Packet, Place, Turn, context};
+use super::{Arrival, Core, Fate, Packet, Place, Turn, context};
 
 /// Octets of a datagram that are read to judge it: every header, and the packet that an ICMP error quotes.
 const PREFIX: usize = wire::PREFIX_OCTETS + 576;
@@ -159,6 +159,7 @@ impl<F: Frame, M: Memory> Core<F, M> {
             port: joined.port,
             frames,
             octets: joined.octets,
+            arrival: Arrival::Otherwise,
         };
         if is_error(&descriptor.transport) {
             let quote = usize::from(reassembled.start) + ICMP_HEADER;

@@ -11,7 +11,7 @@ use crate::frame::{Event, EventKind, Frame, Judgement, Outbox, Verdict};
 use crate::{Cause, Cut, DropReason, EndReason, Epitaph, Snapshot, owner};
 
 use super::census::Member;
-use super::{Core, Fate, Lookup, Packet, Turn, first_query, upkeep};
+use super::{Arrival, Core, Fate, Lookup, Packet, Turn, first_query, upkeep};
 
 impl<F: Frame, M: Memory> Core<F, M> {
     /// Judges a packet that no living session claims. `successor_of`: the session with the same key whose
@@ -23,9 +23,18 @@ impl<F: Frame, M: Memory> Core<F, M> {
         lookup: &Lookup,
         successor_of: Option<Slot>,
     ) -> Fate {
-        let owner = owner::owner(packet.descriptor, self.workers);
-        if owner != self.worker {
-            return Fate::HandOver(owner, Cause::NicHash);
+        if self.workers > 1 {
+            let hash = owner::steering_hash(packet.descriptor);
+            let owner = owner::worker_of(hash, self.workers);
+            let is_stray = owner != self.worker;
+            if let Arrival::FromPort(received) = packet.arrival
+                && let Some(arrivals) = self.arrivals.get_mut(packet.port.index())
+            {
+                arrivals.note(is_stray, hash, received);
+            }
+            if is_stray {
+                return Fate::HandOver(owner, Cause::NicHash);
+            }
         }
         let strict = Track::open(packet.descriptor);
         let just_started = turn.now < self.pickup_until;

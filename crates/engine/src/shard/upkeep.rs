@@ -37,6 +37,7 @@ impl<F: Frame, M: Memory> Shard<F, M> {
     pub fn tick(&mut self, now: Time, out: &mut impl Outbox<F>) -> bool {
         let Self { snapshot, core } = self;
         core.feel_pressure();
+        core.end_window(now, snapshot);
         let mut turn = Turn::new(now, snapshot, core.pressure, out);
         let timers = core.expire_sessions(&mut turn);
         let fragments = core.expire_fragments(&mut turn);

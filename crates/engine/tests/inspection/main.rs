@@ -23,6 +23,7 @@ mod pressure;
 mod reload;
 mod replies;
 mod screens;
+mod steering;
 mod tcp;
 mod traffic;
 mod transcript;

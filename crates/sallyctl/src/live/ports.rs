@@ -28,6 +28,9 @@ pub(super) fn text(ports: &Ports) -> String {
         ">TABLE",
         "ASKED",
         "NOT GRANTED",
+        ">MISSES",
+        ">ASTRAY",
+        ">MISREAD",
         "LEFT TO SOFTWARE",
         "REASON",
     ]);
@@ -83,7 +86,7 @@ pub(super) fn text(ports: &Ports) -> String {
     format!("{}\n{}\n{}", devices.block(), steering.block(), counts.block())
 }
 
-fn steering_row(port: &str, steering: &PortSteering) -> [String; 8] {
+fn steering_row(port: &str, steering: &PortSteering) -> [String; 11] {
     let PortSteering {
         by,
         reason,
@@ -94,6 +97,11 @@ fn steering_row(port: &str, steering: &PortSteering) -> [String; 8] {
         table_entries,
         table,
         left_to_software,
+        misses,
+        strays,
+        hashed,
+        misread,
+        wrong,
     } = steering;
     let dash = || "-".to_owned();
     let list = |words: &[String], between: &str| {
@@ -103,11 +111,14 @@ fn steering_row(port: &str, steering: &PortSteering) -> [String; 8] {
         asked.iter().filter(|kind| !granted.contains(kind)).cloned().collect();
     [
         port.to_owned(),
-        by.clone(),
+        if *wrong { format!("{by}, WRONG") } else { by.clone() },
         if *key_bytes == 0 { dash() } else { format!("{key_bytes} {key}") },
         if *table_entries == 0 { dash() } else { format!("{table_entries} {table}") },
         list(asked, " "),
         list(&refused, " "),
+        count(*misses),
+        count(*strays),
+        if *hashed == 0 { dash() } else { count(*misread) },
         list(left_to_software, ", "),
         reason.clone().unwrap_or_else(dash),
     ]

@@ -141,7 +141,8 @@ pub(super) fn row(session: &Session) -> [String; 13] {
     ]
 }
 
-fn end(address: IpAddr, port: Option<u16>) -> String {
+/// An address with its port, if there is one.
+pub(super) fn end(address: IpAddr, port: Option<u16>) -> String {
     match port {
         Some(port) => SocketAddr::new(address, port).to_string(),
         None => address.to_string(),

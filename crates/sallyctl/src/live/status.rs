@@ -1,9 +1,10 @@
 //! `status` for people.
 
-use api::{Alarm, ReasonCount, Status};
+use api::{Alarm, HeavySession, ReasonCount, SkewStatus, Status};
 
+use super::sessions::end;
 use crate::table::Table;
-use crate::units::{bits_per_second, count, duration, per_second, ratio, ratio_of};
+use crate::units::{bits_per_second, bytes, count, duration, per_second, ratio, ratio_of};
 
 /// The whole page: what the box is, what it is doing, what is wrong.
 pub(super) fn text(status: &Status) -> String {
@@ -18,6 +19,7 @@ pub(super) fn text(status: &Status) -> String {
         sessions,
         ports,
         top_drops,
+        skew,
         memory,
         alarms,
     } = status;
@@ -65,6 +67,7 @@ pub(super) fn text(status: &Status) -> String {
         ">WORKER",
         ">CORE",
         ">BUSY",
+        ">LOAD",
         ">RX NOW",
         ">RECEIVED",
         ">FORWARDED",
@@ -78,6 +81,7 @@ pub(super) fn text(status: &Status) -> String {
             worker.worker.to_string(),
             worker.core.to_string(),
             ratio(worker.busy_ratio),
+            ratio(worker.load_ratio),
             per_second(worker.received_per_second),
             count(worker.received),
             count(worker.forwarded),
@@ -103,6 +107,7 @@ pub(super) fn text(status: &Status) -> String {
     }
     page.push('\n');
     page.push_str(&table.block());
+    page.push_str(&skew_text(skew));
     page.push_str(&drops_text(top_drops));
     if let Some(refusal) = &policy.last_refusal {
         page.push_str(&format!("\nThe last reload was refused: {refusal}\n"));
@@ -119,6 +124,32 @@ fn alarms_text(alarms: &[Alarm]) -> String {
         table.row([alarm.kind.name().to_owned(), alarm.message.clone()]);
     }
     format!("\n{}", table.block())
+}
+
+fn skew_text(skew: &SkewStatus) -> String {
+    let SkewStatus { window_seconds, redirection_imbalance_ratio, heaviest } = skew;
+    if heaviest.is_empty() {
+        return String::new();
+    }
+    let mut table =
+        Table::new(["HEAVIEST", ">OF WORKER", "", "SOURCE", "DESTINATION", ">PACKETS", ">BYTES"]);
+    for HeavySession { share_ratio, session } in heaviest {
+        table.row([
+            session.id.to_string(),
+            format!("{}: {}", session.worker, ratio(*share_ratio)),
+            session.proto.to_string(),
+            end(session.source, session.source_port),
+            end(session.destination, session.destination_port),
+            count(session.packets.iter().sum()),
+            bytes(session.bytes.iter().sum()),
+        ]);
+    }
+    format!(
+        "\nThe heaviest of 128 redirection entries has {redirection_imbalance_ratio:.1} times an even share of the \
+         packets of {}.\n\n{}",
+        duration(*window_seconds),
+        table.block()
+    )
 }
 
 fn drops_text(drops: &[ReasonCount]) -> String {

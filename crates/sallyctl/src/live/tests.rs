@@ -13,6 +13,32 @@ fn named(name: &str, count: u64) -> NamedCount {
     NamedCount { name: name.to_owned(), count }
 }
 
+fn tcp() -> Session {
+    Session {
+        id: "0-17-4000".parse().unwrap(),
+        worker: 0,
+        proto: Protocol::TCP,
+        source: "10.0.0.1".parse().unwrap(),
+        source_port: Some(40_000),
+        destination: "192.0.2.80".parse().unwrap(),
+        destination_port: Some(443),
+        icmp_id: None,
+        vlan: None,
+        state: "established".to_owned(),
+        from: "inside".to_owned(),
+        to: "outside".to_owned(),
+        in_port: "lan0".to_owned(),
+        out_port: "wan0".to_owned(),
+        rule: Some("inside-out".to_owned()),
+        generation: 3,
+        age_seconds: 192.0,
+        idle_seconds: 0.3,
+        expires_in_seconds: 3_599.7,
+        packets: [1_200, 3_400],
+        bytes: [98_765, 4_567_890],
+    }
+}
+
 #[test]
 fn status_is_read_at_a_glance() {
     let worker = |worker: u16, busy_ratio: f64| WorkerStatus {
@@ -26,6 +52,8 @@ fn status_is_read_at_a_glance() {
         handed_over: 12,
         generation: 3,
         heartbeat_age_seconds: 0.0,
+        load_ratio: 1.5 - f64::from(worker),
+        heaviest_session_ratio: 0.25,
     };
     let port = |name: &str, link_up: bool| PortSummary {
         name: name.to_owned(),
@@ -53,6 +81,11 @@ fn status_is_read_at_a_glance() {
         sessions: SessionsStatus { in_use: 123_456, max: 1_000_000, created_per_second: 840.0 },
         ports: vec![port("lan0", true), port("wan0", false)],
         top_drops: vec![reason("no_rule", "No rule matches.", 765_000)],
+        skew: SkewStatus {
+            window_seconds: 5.0,
+            redirection_imbalance_ratio: 12.34,
+            heaviest: vec![HeavySession { share_ratio: 0.25, session: tcp() }],
+        },
         memory: vec![MemoryStatus { socket: 0, mbufs_in_use: 4_096, mbufs: 65_535 }],
         alarms: vec![Alarm {
             kind: AlarmKind::LinkDown,
@@ -89,6 +122,11 @@ fn ports_show_devices_and_counts() {
             table_entries: if partner.is_some() { 128 } else { 0 },
             table: if partner.is_some() { "same" } else { "untold" }.to_owned(),
             left_to_software: vec!["sctp over ipv4".to_owned()],
+            misses: 12_345,
+            strays: 2_345,
+            hashed: if partner.is_some() { 12_345 } else { 0 },
+            misread: 7,
+            wrong: partner.is_some(),
         },
         kernel_path_allowed,
         stats: PortStats { rx_packets: 1_234_567, rx_bytes: 987_654_321, ..PortStats::default() },
@@ -172,29 +210,7 @@ fn rules_show_hits_and_their_age() {
 
 #[test]
 fn sessions_stand_in_columns() {
-    let tcp = Session {
-        id: "0-17-4000".parse().unwrap(),
-        worker: 0,
-        proto: Protocol::TCP,
-        source: "10.0.0.1".parse().unwrap(),
-        source_port: Some(40_000),
-        destination: "192.0.2.80".parse().unwrap(),
-        destination_port: Some(443),
-        icmp_id: None,
-        vlan: None,
-        state: "established".to_owned(),
-        from: "inside".to_owned(),
-        to: "outside".to_owned(),
-        in_port: "lan0".to_owned(),
-        out_port: "wan0".to_owned(),
-        rule: Some("inside-out".to_owned()),
-        generation: 3,
-        age_seconds: 192.0,
-        idle_seconds: 0.3,
-        expires_in_seconds: 3_599.7,
-        packets: [1_200, 3_400],
-        bytes: [98_765, 4_567_890],
-    };
+    let tcp = tcp();
     let ping = Session {
         id: "1-1000000-273408000".parse().unwrap(),
         proto: Protocol::ICMPV6,

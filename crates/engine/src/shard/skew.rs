@@ -1,0 +1,90 @@
+//! Looking, now and then, at a packet, so that it can be told where the load comes from.
+
+use session::memory::Memory;
+use session::{Found, Time};
+
+use crate::frame::Frame;
+use crate::listing::SessionView;
+use crate::owner::{rss_hash, steering_hash, worker_of};
+use crate::skew::{HEAVIEST, HeavySession, Skew};
+use crate::{Arrivals, Snapshot};
+
+use super::{Core, Lookup, Screened, Shard, Stage};
+
+impl<F, M: Memory> Shard<F, M> {
+    /// How the load of the last whole window was spread.
+    pub fn skew(&self) -> &Skew {
+        &self.core.skew
+    }
+
+    /// By port, how well its packets found their owners.
+    pub fn arrivals(&self) -> &[Arrivals] {
+        &self.core.arrivals
+    }
+}
+
+impl<F: Frame, M: Memory> Core<F, M> {
+    /// Looks at one packet of a burst after the first stage.
+    #[cold]
+    pub(super) fn look_among(&mut self, place: usize, stages: &[Stage], others: &[Screened]) {
+        match stages.get(place) {
+            Some(Stage::Short(short)) => self.count(hash_of(&short.lookup), &short.lookup),
+            Some(Stage::Other) => {
+                let before = stages.iter().take(place);
+                let other = before.filter(|stage| matches!(stage, Stage::Other)).count();
+                if let Some(screened) = others.get(other) {
+                    self.look_at(screened);
+                }
+            }
+            None => {}
+        }
+    }
+
+    /// Looks at one packet.
+    #[cold]
+    pub(super) fn look_at(&mut self, screened: &Screened) {
+        if let Screened::Tracked(descriptor, lookup) = screened {
+            self.count(steering_hash(descriptor), lookup);
+        }
+    }
+
+    /// Counts a packet, if this is the worker to judge it.
+    fn count(&mut self, steering: u32, lookup: &Lookup) {
+        if worker_of(steering, self.workers) == self.worker {
+            self.sketch.note(steering, &lookup.key, lookup.hash);
+        }
+    }
+
+    /// Ends the window if its time is over.
+    #[inline]
+    pub(super) fn end_window(&mut self, now: Time, snapshot: &Snapshot) {
+        if self.sketch.is_over(now) {
+            self.show_window(now, snapshot);
+        }
+    }
+
+    #[cold]
+    fn show_window(&mut self, now: Time, snapshot: &Snapshot) {
+        let (mut skew, places) = self.sketch.turn_over(now, self.skew.windows + 1);
+        let lifetimes = snapshot.lifetimes_under(self.pressure);
+        for place in places {
+            if skew.sessions.len() == HEAVIEST {
+                break;
+            }
+            let found = self.sessions.find(&place.key, place.hash, None, now, lifetimes);
+            if let Found::Live(slot) = found {
+                let summary = self.sessions.summary(slot, now, lifetimes);
+                let view = SessionView::new(snapshot, &summary, now);
+                skew.sessions.push(HeavySession { view, samples: place.certain() });
+            }
+        }
+        self.skew = skew;
+    }
+}
+
+/// By which the owner of a plain packet is found: its key holds all that this takes.
+fn hash_of(lookup: &Lookup) -> u32 {
+    let Lookup { key, side, .. } = lookup;
+    let (source, destination) = (key.endpoint(*side), key.endpoint(side.other()));
+    rss_hash(source.0, destination.0, Some((source.1, destination.1)))
+}
