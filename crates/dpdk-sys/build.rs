@@ -39,6 +39,8 @@ const FUNCTIONS: &[&str] = &[
     "rte_ring_free",
     // ports
     "rte_eth_dev_adjust_nb_rx_tx_desc",
+    "rte_eth_dev_callback_register",
+    "rte_eth_dev_callback_unregister",
     "rte_eth_dev_close",
     "rte_eth_dev_configure",
     "rte_eth_dev_get_name_by_port",

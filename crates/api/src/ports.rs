@@ -46,6 +46,12 @@ pub struct PortInfo {
     pub steering: PortSteering,
     /// Whether a kernel interface stays beside it and was allowed by `allow_kernel_path`.
     pub kernel_path_allowed: bool,
+    /// Whether its device was pulled; it stays out of use until a restart.
+    #[serde(default)]
+    pub gone: bool,
+    /// Whether its link is held down on account of the other end of its wire.
+    #[serde(default)]
+    pub held_down: bool,
     /// What it counted since the start.
     pub stats: PortStats,
 }

@@ -161,6 +161,8 @@ pub enum AlarmKind {
     Conservation,
     /// A link is down.
     LinkDown,
+    /// A port's device was pulled.
+    PortGone,
     /// The session table is nearly full.
     SessionsNearLimit,
     /// The last reload was refused: the file differs from what is in force.
@@ -180,6 +182,7 @@ impl AlarmKind {
             Self::EventsLost => "events_lost",
             Self::Conservation => "conservation",
             Self::LinkDown => "link_down",
+            Self::PortGone => "port_gone",
             Self::SessionsNearLimit => "sessions_near_limit",
             Self::ReloadRefused => "reload_refused",
             Self::WorkerBehind => "worker_behind",

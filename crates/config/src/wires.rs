@@ -67,12 +67,7 @@ impl<'a> Checker<'a> {
     }
 
     fn link(&mut self, node: &Node<'a>) -> Option<LinkMode> {
-        let link = self.choice(node, LinkMode::ALL, LinkMode::name)?;
-        if link == LinkMode::Propagate {
-            let hint = "remove it, or live with a link that stays up when the other one goes down";
-            self.warning(Subject::Topology, &node.at, "\"propagate\" is not built yet", hint);
-        }
-        Some(link)
+        self.choice(node, LinkMode::ALL, LinkMode::name)
     }
 
     fn wire_ends(

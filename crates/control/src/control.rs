@@ -15,7 +15,7 @@ use crate::commit::{Commit, FirstPolicy};
 use crate::event_log::{EventLog, EventOutput, LogFileError};
 use crate::http::{MetricsAddressError, MetricsServer, MetricsSocket};
 use crate::metrics::{Metrics, Scrape};
-use crate::plane::{Heartbeat, Plane};
+use crate::plane::{Heartbeat, Plane, PortChange, PortNews, ResetWanted};
 use crate::rates::Sampler;
 use crate::server::ApiServer;
 use crate::socket::{ApiSocket, ApiSocketError, SocketGroups};
@@ -89,6 +89,17 @@ pub struct Stall {
     pub age: Duration,
 }
 
+/// Why the process is to end. The links are down by then.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum Breakdown {
+    /// A worker gives no sign of life.
+    #[error(transparent)]
+    Stall(#[from] Stall),
+    /// A device asks for what only a new start gives it.
+    #[error("{0}; all links are set down, and a new start resets it")]
+    Reset(#[from] ResetWanted),
+}
+
 /// The running control side.
 #[derive(Debug)]
 pub struct Control<P> {
@@ -159,15 +170,15 @@ impl<P: Plane> Control<P> {
     }
 
     /// What is done again and again, some ten times a second: freeing old policies, taking readings for
-    /// rates, looking after the workers.
+    /// rates, looking after the workers and the ports.
     ///
     /// # Errors
-    /// If a worker stalls. The links are down by then; the process is to end.
-    pub fn tick(&self) -> Result<(), Stall> {
+    /// If a worker stalls or a port cannot go on. The links are down by then; the process is to end.
+    pub fn tick(&self) -> Result<(), Breakdown> {
         self.tick_at(now())
     }
 
-    fn tick_at(&self, now: Instant) -> Result<(), Stall> {
+    fn tick_at(&self, now: Instant) -> Result<(), Breakdown> {
         for span in self.plane.reap() {
             self.metrics.swapped(span);
         }
@@ -177,7 +188,14 @@ impl<P: Plane> Control<P> {
             heartbeats.iter().find(|heartbeat| heartbeat.age > self.stall_timeout && !was_away);
         if let Some(&Heartbeat { worker, core, age }) = stalled {
             self.plane.cut();
-            return Err(Stall { worker: worker.0, core, age });
+            return Err(Stall { worker: worker.0, core, age }.into());
+        }
+        match self.plane.tend() {
+            Ok(news) => news.iter().for_each(announce),
+            Err(reset) => {
+                self.plane.cut();
+                return Err(reset.into());
+            }
         }
         let mut sampler = self.sampler.lock().unwrap_or_else(PoisonError::into_inner);
         sampler.sample(now, || self.plane.read());
@@ -209,6 +227,28 @@ impl<P: Plane> Control<P> {
         drop(api);
         drop(metrics_server);
         events.stop();
+    }
+}
+
+/// Tells the operator what has become of a port.
+fn announce(news: &PortNews) {
+    let PortNews { port: _, name, change } = news;
+    match change {
+        PortChange::Up => log::info!("port {name}: the link is up"),
+        PortChange::Down => log::warn!("port {name}: the link is down"),
+        PortChange::Gone => log::error!(
+            "port {name}: its device is gone; the port and its wire are out of use until a restart"
+        ),
+        PortChange::Held => {
+            log::warn!(
+                "port {name}: the link is held down, as the other end of its wire is down or gone"
+            );
+        }
+        PortChange::Released => log::info!("port {name}: the link is held down no more"),
+        PortChange::CannotHold => log::warn!(
+            "port {name}: the other end of its wire is down or gone, and its driver cannot take this link down; \
+             hosts behind it do not see it"
+        ),
     }
 }
 

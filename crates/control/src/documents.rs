@@ -166,7 +166,15 @@ impl View<'_> {
             if is_wrong(port, &arrivals) {
                 alarm(AlarmKind::SteeringWrong, complaint(port, &arrivals));
             }
-            if !port.link_up {
+            if port.gone {
+                let message = format!("{name}: its device is gone; restart once it is back");
+                alarm(AlarmKind::PortGone, message);
+            } else if port.held_down {
+                let message = format!(
+                    "{name}: the link is held down, as the other end of its wire is down or gone"
+                );
+                alarm(AlarmKind::LinkDown, message);
+            } else if !port.link_up {
                 alarm(AlarmKind::LinkDown, format!("{name}: the link is down"));
             }
             if port.kernel_path_allowed {
@@ -237,6 +245,8 @@ impl View<'_> {
                 rss: reading.rss.clone(),
                 steering: self.steering(reading),
                 kernel_path_allowed: reading.kernel_path_allowed,
+                gone: reading.gone,
+                held_down: reading.held_down,
                 stats: reading.stats,
             }
         };

@@ -16,7 +16,8 @@ use session::memory::Heap;
 
 use crate::commit::{Committed, FirstPolicy};
 use crate::plane::{
-    BufferReading, Heartbeat, Part, Plane, PortReading, Question, Reading, WorkerReading,
+    BufferReading, Heartbeat, Part, Plane, PortNews, PortReading, Question, Reading, ResetWanted,
+    WorkerReading,
 };
 
 /// Two ports, two zones, two workers, a rule that allows and one that rejects.
@@ -145,6 +146,8 @@ fn ports() -> Vec<PortReading> {
         rss: "none: steered in software".to_owned(),
         steering: api::PortSteering { by: "software".to_owned(), ..Default::default() },
         kernel_path_allowed: false,
+        gone: false,
+        held_down: false,
         stats: api::PortStats {
             rx_packets: 750,
             rx_bytes: 75_000,
@@ -187,6 +190,8 @@ pub(crate) struct FakePlane {
     pub(crate) was_cut: AtomicBool,
     /// Answers nothing, as a worker that hangs.
     pub(crate) mute: AtomicBool,
+    /// Its device asks to be reset.
+    pub(crate) wants_reset: AtomicBool,
 }
 
 struct State {
@@ -247,6 +252,7 @@ impl FakePlane {
             state: Mutex::new(state),
             was_cut: AtomicBool::new(false),
             mute: AtomicBool::new(false),
+            wants_reset: AtomicBool::new(false),
         }
     }
 
@@ -316,6 +322,13 @@ impl Plane for FakePlane {
         let heartbeat =
             |worker: u16| Heartbeat { worker: WorkerId(worker), core: u32::from(worker) + 1, age };
         (0..2).map(heartbeat).collect()
+    }
+
+    fn tend(&self) -> Result<Vec<PortNews>, ResetWanted> {
+        if self.wants_reset.load(Ordering::Relaxed) {
+            return Err(ResetWanted("wan0".to_owned()));
+        }
+        Ok(Vec::new())
     }
 
     fn now(&self) -> Time {

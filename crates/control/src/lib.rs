@@ -29,12 +29,13 @@ mod skew;
 mod socket;
 
 pub use commit::FirstPolicy;
-pub use control::{Control, ControlError, Openings, Stall};
+pub use control::{Breakdown, Control, ControlError, Openings, Stall};
 pub use event_log::LogFileError;
 pub use http::MetricsAddressError;
 pub use last_words::last_words;
 pub use live::LivePlane;
 pub use plane::{
-    BufferReading, Heartbeat, Part, Plane, PortReading, Question, Reading, WorkerReading,
+    BufferReading, Heartbeat, Part, Plane, PortChange, PortNews, PortReading, Question, Reading,
+    ResetWanted, WorkerReading,
 };
 pub use socket::ApiSocketError;

@@ -12,7 +12,8 @@ use dataplane::{
 use engine::{Event, Snapshot, Time, WorkerId};
 
 use crate::plane::{
-    BufferReading, Heartbeat, Part, Plane, PortReading, Question, Reading, WorkerReading,
+    BufferReading, Heartbeat, Part, Plane, PortNews, PortReading, Question, Reading, ResetWanted,
+    WorkerReading,
 };
 
 /// Ports and workers at work. Dropping it stops them.
@@ -128,6 +129,10 @@ impl Plane for LivePlane {
             .collect()
     }
 
+    fn tend(&self) -> Result<Vec<PortNews>, ResetWanted> {
+        self.0.tend()
+    }
+
     fn now(&self) -> Time {
         self.0.now()
     }
@@ -211,6 +216,8 @@ fn port(status: PortStatus) -> PortReading {
         steering,
         promiscuous: _,
         kernel_path_allowed,
+        gone,
+        held_down,
         stats,
     } = status;
     let dataplane::PortStats {
@@ -240,6 +247,8 @@ fn port(status: PortStatus) -> PortReading {
         rss: steering.to_string(),
         steering: steering_in_parts(&steering),
         kernel_path_allowed,
+        gone,
+        held_down,
         stats: PortStats {
             rx_packets,
             rx_bytes,

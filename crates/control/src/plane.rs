@@ -11,6 +11,8 @@ use std::time::Duration;
 /// What a worker can be asked, and a part of what it answers: the data plane's own, as nothing less would do for
 /// the tests' plane. In this crate an answer is the API's.
 pub use dataplane::{Answer as Part, Command as Question};
+/// What becomes of ports, in the data plane's own words.
+pub use dataplane::{PortChange, PortNews, ResetWanted};
 use engine::skew::Skew;
 use engine::{
     Arrivals, Counter, Counters, Cut, DropReason, Event, PortIndex, RuleHits, Snapshot, Time,
@@ -24,6 +26,12 @@ pub trait Plane: Send + Sync + 'static {
 
     /// When each worker last gave a sign of life. Cheaper than [`Self::read`], which asks devices too.
     fn heartbeats(&self) -> Vec<Heartbeat>;
+
+    /// Looks after the ports and their links, and says what has changed of them.
+    ///
+    /// # Errors
+    /// If a port cannot go on without an end of the process.
+    fn tend(&self) -> Result<Vec<PortNews>, ResetWanted>;
 
     /// The present on the clock of the workers: of sessions, events and rule hits.
     fn now(&self) -> Time;
@@ -168,6 +176,10 @@ pub struct PortReading {
     pub steering: api::PortSteering,
     /// Whether a kernel interface stays beside it, by the operator's word.
     pub kernel_path_allowed: bool,
+    /// Whether its device was pulled.
+    pub gone: bool,
+    /// Whether its link is held down because its partner's is, or its partner is gone.
+    pub held_down: bool,
     /// What it counted.
     pub stats: api::PortStats,
 }

@@ -111,6 +111,11 @@ impl Crew {
         }
     }
 
+    /// Tells all workers which ports were pulled, and by which nothing is to be sent: a bit for each.
+    pub(crate) fn tell_ports(&self, gone: u64, shut: u64) {
+        self.signal.set_ports(gone, shut);
+    }
+
     /// Tells all workers what to do.
     pub(crate) fn order(&self, phase: Phase) {
         self.signal.set(phase);
@@ -193,6 +198,7 @@ fn serve(
                     pace: recruit.pace,
                     job: None,
                     shown: Shown::default(),
+                    gone: 0,
                 };
                 worker.run();
             }

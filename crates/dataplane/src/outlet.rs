@@ -10,6 +10,7 @@ use engine::{Event, Handover, Judgement, Outbox, PortIndex, WorkerId};
 use crate::board::Tally;
 use crate::frame::{MbufFrame, Passage};
 use crate::mailbox::Mailbox;
+use crate::worker::has_port;
 
 /// How a worker reaches a port.
 #[derive(Debug)]
@@ -18,6 +19,8 @@ pub(crate) enum Way {
     Own(TxQueue),
     /// Through the worker that has one.
     Through(WorkerId),
+    /// Not at all: it was pulled.
+    Gone,
 }
 
 /// One worker's.
@@ -32,6 +35,9 @@ pub(crate) struct Outlet {
     pool: Mempool,
     mailbox: Arc<Mailbox>,
     pub(crate) tally: Tally,
+    /// Ports by which nothing is to be sent, a bit for each: what is sent to a kernel interface that is down stays
+    /// in its ring, and net_af_packet waits for a full ring without end.
+    pub(crate) shut: u64,
 }
 
 impl Outlet {
@@ -49,6 +55,17 @@ impl Outlet {
             pool,
             mailbox,
             tally: Tally::default(),
+            shut: 0,
+        }
+    }
+
+    /// Gives back the queues of ports that were pulled. What was to be sent by them is dropped.
+    pub(crate) fn retire(&mut self, gone: u64) {
+        for ((way, batch), port) in self.ports.iter_mut().zip(0..=u8::MAX) {
+            if has_port(gone, PortIndex(port)) {
+                count_sent(&mut self.tally, batch.flush(|_| 0));
+                *way = Way::Gone;
+            }
         }
     }
 
@@ -58,15 +75,17 @@ impl Outlet {
         let through = match self.ports.get_mut(egress.index()) {
             Some((Way::Own(queue), batch)) => {
                 if let Err(back) = batch.push(mbuf, made) {
-                    count_sent(&mut self.tally, batch.flush(|burst| queue.burst(burst)));
+                    let shut = has_port(self.shut, egress);
+                    let sent = batch.flush(|burst| if shut { 0 } else { queue.burst(burst) });
+                    count_sent(&mut self.tally, sent);
                     // An empty batch has room.
                     drop(batch.push(back, made));
                 }
                 return;
             }
             Some((Way::Through(worker), _)) => *worker,
-            None => {
-                // The start made sure that every port of the policy is here.
+            Some((Way::Gone, _)) | None => {
+                // Pulled; the start made sure that every port of the policy is here.
                 count_sent(&mut self.tally, Flushed::lost(made));
                 return;
             }
@@ -78,9 +97,12 @@ impl Outlet {
 
     /// Gives the ports, the rings and the pool what is theirs.
     pub(crate) fn flush(&mut self) {
-        for (way, batch) in &mut self.ports {
+        let shut = self.shut;
+        for ((way, batch), port) in self.ports.iter_mut().zip(0..=u8::MAX) {
             if let Way::Own(queue) = way {
-                count_sent(&mut self.tally, batch.flush(|burst| queue.burst(burst)));
+                let shut = has_port(shut, PortIndex(port));
+                let sent = batch.flush(|burst| if shut { 0 } else { queue.burst(burst) });
+                count_sent(&mut self.tally, sent);
             }
         }
         for (ring, batch) in self.rings.iter_mut().flatten() {

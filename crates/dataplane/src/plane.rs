@@ -12,6 +12,7 @@ use crate::command::{Answer, Command};
 use crate::crew::Crew;
 use crate::footprint::Footprint;
 use crate::handle::{Handle, WorkerStatus};
+use crate::links::{Deed, Links, Look, PortChange, Seen};
 use crate::port::{LivePort, PortStatus};
 use crate::worker::Phase;
 
@@ -19,6 +20,8 @@ use crate::worker::Phase;
 const DRAIN: Duration = Duration::from_millis(500);
 /// How long a thread that panics tries to get at the ports.
 const IN_PANIC: Duration = Duration::from_millis(100);
+/// How long a round of a worker takes at most, unless it stalls.
+const ROUND: Duration = Duration::from_millis(2);
 /// Looks at the rings, each after every worker has made a round, that must find them empty.
 const QUIET_LOOKS: u32 = 3;
 
@@ -40,9 +43,26 @@ const _: () = shared::<Dataplane>();
 pub(crate) struct Machinery {
     pub(crate) crew: Crew,
     pub(crate) ports: Vec<LivePort>,
+    pub(crate) links: Links,
     pub(crate) pools: Vec<(Option<u32>, Mempool)>,
     pub(crate) eal: Eal,
 }
+
+/// What has become of a port since the last look.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PortNews {
+    /// Which.
+    pub port: PortIndex,
+    /// Its name.
+    pub name: String,
+    /// What.
+    pub change: PortChange,
+}
+
+/// A port's device works no more until it is reset, which a running port cannot be.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the device of port {0} asks to be reset")]
+pub struct ResetWanted(pub String);
 
 /// Mbufs of one socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,8 +112,60 @@ impl Dataplane {
     #[must_use]
     pub fn ports(&self) -> Vec<PortStatus> {
         let machinery = self.machinery();
-        let ports = machinery.iter().flat_map(|machinery| &machinery.ports);
-        ports.zip(0..=u8::MAX).map(|(port, index)| port.status(PortIndex(index))).collect()
+        let Some(Machinery { ports, links, .. }) = machinery.as_ref() else { return Vec::new() };
+        let ports = ports.iter().zip(0..=u8::MAX);
+        ports.map(|(port, index)| port.status(PortIndex(index), links)).collect()
+    }
+
+    /// Looks after the ports: whether they are still there and their links up, and what follows from it for their
+    /// wires. To be called several times a second. Returns what has changed.
+    ///
+    /// # Errors
+    /// If a device asks to be reset. What then is left is to end the process.
+    pub fn tend(&self) -> Result<Vec<PortNews>, ResetWanted> {
+        let now = self.now();
+        let mut machinery = self.machinery();
+        let Some(Machinery { crew, ports, links, .. }) = machinery.as_mut() else {
+            return Ok(Vec::new());
+        };
+        let mut seen = Vec::with_capacity(ports.len());
+        for port in ports.iter() {
+            let (of_port, wants_reset) = port.look();
+            if wants_reset && of_port != Seen::Gone {
+                return Err(ResetWanted(port.name().to_owned()));
+            }
+            seen.push(of_port);
+        }
+        let Look { deeds, mut changes } = links.look(now, &seen);
+        let mut gone = 0_u64;
+        let mut shut = 0_u64;
+        for (index, (port, seen)) in ports.iter().zip(&seen).enumerate().take(64) {
+            gone |= u64::from(links.is_gone(index)) << index;
+            let down = *seen == Seen::Down || links.is_held(index);
+            shut |= u64::from(down && port.is_shut_when_down()) << index;
+        }
+        crew.tell_ports(gone, shut);
+        if !deeds.is_empty() {
+            // So that no worker is in the middle of sending by a port whose interface goes down.
+            std::thread::sleep(ROUND);
+        }
+        for (index, deed) in deeds {
+            let Some(port) = ports.get_mut(index.index()) else { continue };
+            let done = match deed {
+                Deed::Hold => port.cut(),
+                Deed::Release => port.mend(),
+            };
+            if deed == Deed::Hold && !done {
+                links.cannot_hold(index);
+                changes.retain(|change| *change != (index, PortChange::Held));
+                changes.push((index, PortChange::CannotHold));
+            }
+        }
+        let named = changes.into_iter().filter_map(|(port, change)| {
+            let name = ports.get(port.index())?.name().to_owned();
+            Some(PortNews { port, name, change })
+        });
+        Ok(named.collect())
     }
 
     /// Use of mbufs, by socket; none after the stop.
@@ -192,7 +264,7 @@ impl Dataplane {
     /// threads end, ports close, and DPDK is cleaned up. Only the first call does anything.
     pub fn stop(&self) -> Option<Summary> {
         let machinery = self.machinery().take()?;
-        let Machinery { crew, mut ports, pools, eal } = machinery;
+        let Machinery { crew, mut ports, links: _, pools, eal } = machinery;
         crew.order(Phase::Drain);
         self.drain();
         for port in &mut ports {

@@ -1,8 +1,8 @@
 //! The ports: attached, checked, configured, started, looked at.
 
 use dpdk::{
-    DeviceInfo, Eal, EthPort, EthPortId, Granted, Link, Mempool, PortStats, RssConfig, RssInForce,
-    RssTypes, Started,
+    DeviceEvents, DeviceInfo, Eal, EthPort, EthPortId, Granted, Link, Mempool, PortStats,
+    RssConfig, RssInForce, RssTypes, Started,
 };
 use engine::PortIndex;
 
@@ -11,6 +11,7 @@ use crate::config::{Device, PortConfig};
 use crate::error::{PortFault, StartError};
 use crate::footprint::DESCRIPTORS;
 use crate::kernel_path::{self, KernelPathError};
+use crate::links::{Links, Seen};
 use crate::queues::QueuePlan;
 use crate::rss::{Abilities, Plan, Readback, RssGrant, SoftwareReason, Steering};
 use crate::rtnetlink;
@@ -110,6 +111,10 @@ pub struct PortStatus {
     pub promiscuous: bool,
     /// Whether the operator allowed a way around through the kernel.
     pub kernel_path_allowed: bool,
+    /// Whether its device was pulled. The port stays out of use until a restart.
+    pub gone: bool,
+    /// Whether its link is held down on account of the port at the other end of its wire.
+    pub held_down: bool,
     /// What the device counted.
     pub stats: PortStats,
 }
@@ -233,6 +238,10 @@ impl ReadyPort {
         let as_error = fault(&facts.config);
         let dpdk::StartedPort { mut port, rx, tx } =
             port.start().map_err(|error| as_error(error.into()))?;
+        if let Some(wire) = &facts.wire {
+            // The end of the last run set it down. Without the right to do it, whoever did that has it.
+            wire.set_up(true).ok();
+        }
         if facts.workers > 1 {
             facts.steering = steer(&mut port, &facts);
         }
@@ -289,7 +298,7 @@ fn rss_in_force(
 }
 
 impl LivePort {
-    pub(crate) fn status(&self, port: PortIndex) -> PortStatus {
+    pub(crate) fn status(&self, port: PortIndex, links: &Links) -> PortStatus {
         let Facts { config, info, plan, workers: _, granted, rss: _, steering, wire: _ } =
             &self.facts;
         PortStatus {
@@ -306,6 +315,8 @@ impl LivePort {
             steering: steering.clone(),
             promiscuous: granted.promiscuous,
             kernel_path_allowed: config.allow_kernel_path,
+            gone: links.is_gone(port.index()),
+            held_down: links.is_held(port.index()),
             stats: self.port.stats().unwrap_or_default(),
         }
     }
@@ -317,12 +328,45 @@ impl LivePort {
             return None;
         }
         let link = self.port.link().ok()?;
-        let carrier = wire.as_ref().and_then(|wire| wire.has_carrier().ok());
+        let carrier = wire.as_ref().and_then(|wire| wire.carrier().ok());
+        // One that is gone has none.
+        let carrier = carrier.map(|carrier| carrier.unwrap_or(false));
         Some(Link { up: link.up && carrier.unwrap_or(true), ..link })
     }
 
-    /// Takes the link down. Returns whether the driver could.
+    /// What can be seen of it, and whether its device asks to be reset.
+    pub(crate) fn look(&self) -> (Seen, bool) {
+        let DeviceEvents { removed, wants_reset } = self.port.events();
+        let vanished =
+            self.facts.wire.as_ref().is_some_and(|wire| matches!(wire.carrier(), Ok(None)));
+        let seen = if removed || vanished {
+            Seen::Gone
+        } else if self.link().is_none_or(|link| link.up) {
+            Seen::Up
+        } else {
+            Seen::Down
+        };
+        (seen, wants_reset)
+    }
+
+    /// Whether it sits on a kernel interface, into whose ring nothing must be put while it is down.
+    pub(crate) fn is_shut_when_down(&self) -> bool {
+        self.facts.wire.is_some()
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.facts.config.name
+    }
+
+    /// Takes the link down. Returns whether the driver could, or else the kernel.
     pub(crate) fn cut(&mut self) -> bool {
-        self.port.set_link_down().is_ok()
+        let wire = self.facts.wire.as_ref();
+        self.port.set_link_down().is_ok() || wire.is_some_and(|wire| wire.set_up(false).is_ok())
+    }
+
+    /// Brings the link up again.
+    pub(crate) fn mend(&mut self) -> bool {
+        let wire = self.facts.wire.as_ref();
+        self.port.set_link_up().is_ok() || wire.is_some_and(|wire| wire.set_up(true).is_ok())
     }
 }

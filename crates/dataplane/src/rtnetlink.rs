@@ -1,4 +1,5 @@
-//! Asks the kernel about an interface, by rtnetlink(7): what is above it, and whether it has a carrier.
+//! Asks the kernel about an interface, by rtnetlink(7): what is above it, and whether it has a carrier; and sets it
+//! up or down.
 //!
 //! /sys would say it, too, but shows the network namespace of whoever mounted it, which need not be ours.
 
@@ -15,6 +16,8 @@ const NLMSG_ERROR: u16 = 2;
 const RTM_NEWLINK: u16 = 16;
 const RTM_GETLINK: u16 = 18;
 const NLM_F_REQUEST: u16 = 1;
+const NLM_F_ACK: u16 = 4;
+const IFF_UP: u32 = 1;
 const IFLA_MASTER: u16 = 10;
 /// The interface is up and has a carrier (netdevice(7)).
 const IFF_LOWER_UP: u32 = 1 << 16;
@@ -61,41 +64,67 @@ impl Interface {
         Ok(state.master)
     }
 
-    /// Whether it is up and has a carrier; one that is gone has none. One caller at a time.
-    pub(crate) fn has_carrier(&self) -> io::Result<bool> {
-        Ok(self.state()?.is_some_and(|state| state.carrier))
+    /// Whether it is up and has a carrier; none: it is gone from that namespace. One caller at a time.
+    pub(crate) fn carrier(&self) -> io::Result<Option<bool>> {
+        Ok(self.state()?.map(|state| state.carrier))
+    }
+
+    /// Sets it up or down, as `ip link set` does. That takes CAP_NET_ADMIN. One caller at a time.
+    pub(crate) fn set_up(&self, up: bool) -> io::Result<()> {
+        let flags = if up { IFF_UP } else { 0 };
+        let request = request(RTM_NEWLINK, NLM_F_REQUEST | NLM_F_ACK, self.index, flags, IFF_UP);
+        acknowledged(&self.ask(&request)?)
     }
 
     /// None: it does not exist.
     fn state(&self) -> io::Result<Option<State>> {
+        read(&self.ask(&request(RTM_GETLINK, NLM_F_REQUEST, self.index, 0, 0))?)
+    }
+
+    fn ask(&self, request: &[u8]) -> io::Result<Vec<u8>> {
         let descriptor = self.socket.as_raw_fd();
         // The answer about one interface is one datagram, of a few thousand octets. It is there when send returns.
         let mut answer = vec![0; 65_536];
         // What an earlier question left behind is not for this one.
         while recv(descriptor, &mut answer, MsgFlags::MSG_DONTWAIT).is_ok() {}
-        send(descriptor, &request(self.index), MsgFlags::empty())?;
+        send(descriptor, request, MsgFlags::empty())?;
         let length = recv(descriptor, &mut answer, MsgFlags::MSG_DONTWAIT)?;
         answer.truncate(length);
-        read(&answer)
+        Ok(answer)
     }
 }
 
-fn request(index: u32) -> Vec<u8> {
+/// An nlmsghdr and an ifinfomsg: of the interface's flags, those in `mask` become as `flags` has them.
+fn request(kind: u16, options: u16, index: u32, flags: u32, mask: u32) -> Vec<u8> {
     let length = u32::try_from(HEADER + LINK).unwrap_or(0);
     let mut octets = Vec::with_capacity(HEADER + LINK);
     octets.extend(length.to_ne_bytes());
-    octets.extend(RTM_GETLINK.to_ne_bytes());
-    octets.extend(NLM_F_REQUEST.to_ne_bytes());
+    octets.extend(kind.to_ne_bytes());
+    octets.extend(options.to_ne_bytes());
     // Sequence number and sender; family, padding and type of device.
     octets.extend([0; 8 + 4]);
     octets.extend(index.to_ne_bytes());
-    // Flags and their mask.
-    octets.extend([0; 8]);
+    octets.extend(flags.to_ne_bytes());
+    octets.extend(mask.to_ne_bytes());
     octets
 }
 
+fn strange() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, "a strange answer by rtnetlink")
+}
+
+/// The answer to a change: an error whose number is 0 if it is none.
+fn acknowledged(answer: &[u8]) -> io::Result<()> {
+    match (half(answer, 4), word(answer, HEADER)) {
+        (Some(NLMSG_ERROR), Some(0)) => Ok(()),
+        (Some(NLMSG_ERROR), Some(code)) => {
+            Err(Errno::from_raw(code.cast_signed().wrapping_neg()).into())
+        }
+        (Some(_) | None, _) => Err(strange()),
+    }
+}
+
 fn read(answer: &[u8]) -> io::Result<Option<State>> {
-    let strange = || io::Error::new(io::ErrorKind::InvalidData, "a strange answer by rtnetlink");
     match half(answer, 4) {
         Some(RTM_NEWLINK) => {}
         Some(NLMSG_ERROR) => {
@@ -175,6 +204,19 @@ mod tests {
     }
 
     #[test]
+    fn a_change_is_acknowledged_or_refused() {
+        let error = |code: i32| {
+            let mut octets = answer(NLMSG_ERROR, &[]);
+            octets[HEADER..HEADER + 4].copy_from_slice(&code.to_ne_bytes());
+            octets
+        };
+        acknowledged(&error(0)).unwrap();
+        let refusal = acknowledged(&error(-(Errno::EPERM as i32))).unwrap_err();
+        assert_eq!(refusal.kind(), io::ErrorKind::PermissionDenied);
+        assert!(acknowledged(&answer(RTM_NEWLINK, &[])).is_err());
+    }
+
+    #[test]
     fn what_is_no_answer_is_an_error() {
         assert!(read(&[]).is_err());
         assert!(read(&answer(3, &[])).is_err());
@@ -192,7 +234,8 @@ mod tests {
         let loopback = Interface::new(index).unwrap();
         assert_eq!(loopback.master().unwrap(), None);
         let nothing = Interface::new(0x7fff_fff0).unwrap();
-        assert!(!nothing.has_carrier().unwrap());
+        assert_eq!(nothing.carrier().unwrap(), None);
+        assert_eq!(nothing.set_up(true).unwrap_err().raw_os_error(), Some(Errno::ENODEV as i32));
         assert_eq!(nothing.master().unwrap_err().raw_os_error(), Some(Errno::ENODEV as i32));
     }
 }

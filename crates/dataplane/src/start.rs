@@ -16,6 +16,7 @@ use crate::crew::{Crew, Equipment, Recruit, mesh};
 use crate::error::StartError;
 use crate::footprint::{CACHE, Demand, MemoryShortage};
 use crate::handle::Handle;
+use crate::links::Links;
 use crate::mailbox::Mailbox;
 use crate::memory::SocketMemory;
 use crate::outlet::Way;
@@ -115,7 +116,8 @@ impl Dataplane {
         ready.iter().try_for_each(ReadyPort::close_kernel_path)?;
         let (ports, equipment) = start_ports(ready, workers)?;
         crew.begin(equipment);
-        let machinery = Mutex::new(Some(Machinery { crew, ports, pools, eal }));
+        let links = Links::new(&snapshot.topology);
+        let machinery = Mutex::new(Some(Machinery { crew, ports, links, pools, eal }));
         Ok(Self { clock, workers: handles, footprint, machinery })
     }
 }

@@ -5,7 +5,7 @@
 //! clock once a round and waits for nobody.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::time::Duration;
 
 use dpdk::{BURST, Consumer, MbufBurst, RxQueue};
@@ -39,18 +39,30 @@ pub(crate) enum Phase {
     Leave = 2,
 }
 
-/// A phase that all workers see.
+/// What all workers see, and look at once a round.
 #[derive(Debug, Default)]
-pub(crate) struct Signal(AtomicU8);
+pub(crate) struct Signal {
+    phase: AtomicU8,
+    /// Bit n: port n was pulled. DPDK numbers 32 ports.
+    gone: AtomicU64,
+    /// Bit n: nothing is to be sent by port n.
+    shut: AtomicU64,
+}
 
 impl Signal {
     pub(crate) fn set(&self, phase: Phase) {
-        self.0.store(phase as u8, Ordering::Relaxed);
+        self.phase.store(phase as u8, Ordering::Relaxed);
+    }
+
+    /// Which ports were pulled, and by which nothing is to be sent: a bit for each.
+    pub(crate) fn set_ports(&self, gone: u64, shut: u64) {
+        self.gone.store(gone, Ordering::Relaxed);
+        self.shut.store(shut, Ordering::Relaxed);
     }
 
     #[inline]
     fn get(&self) -> Phase {
-        match self.0.load(Ordering::Relaxed) {
+        match self.phase.load(Ordering::Relaxed) {
             0 => Phase::Run,
             1 => Phase::Drain,
             _ => Phase::Leave,
@@ -74,6 +86,8 @@ pub(crate) struct Worker {
     /// The command that is being worked off.
     pub(crate) job: Option<Job>,
     pub(crate) shown: Shown,
+    /// Ports that were pulled and whose queues are given back: a bit for each.
+    pub(crate) gone: u64,
 }
 
 /// What has been shown on the boards.
@@ -86,6 +100,12 @@ pub(crate) struct Shown {
     next_rule: usize,
 }
 
+/// Whether a set of ports, a bit for each, has this one.
+#[inline]
+pub(crate) const fn has_port(set: u64, port: PortIndex) -> bool {
+    port.0 < 64 && set & (1 << port.0) != 0
+}
+
 impl Worker {
     /// Works until it is told to leave.
     pub(crate) fn run(mut self) {
@@ -96,6 +116,7 @@ impl Worker {
             if phase == Phase::Leave {
                 break;
             }
+            self.heed_ports();
             let now = self.clock.now().max(before);
             self.account(now.since(before), worked);
             before = now;
@@ -111,6 +132,18 @@ impl Worker {
         }
         self.outlet.flush();
         self.copy(before);
+    }
+
+    /// Lets go of ports that were pulled: nothing is asked of their devices any more.
+    #[inline]
+    fn heed_ports(&mut self) {
+        self.outlet.shut = self.signal.shut.load(Ordering::Relaxed);
+        let gone = self.signal.gone.load(Ordering::Relaxed);
+        if gone != self.gone {
+            self.gone = gone;
+            self.queues.retain(|(port, _)| !has_port(gone, *port));
+            self.outlet.retire(gone);
+        }
     }
 
     /// Returns whether there was anything to do.

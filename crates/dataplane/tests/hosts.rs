@@ -10,6 +10,7 @@ use std::time::Duration;
 use dataplane::{Dataplane, KernelPathError, PlaneConfig, PortFault, ShutdownError, StartError};
 use engine::{Counter, Cut};
 use policy::{Action, RuleNames};
+use site::between::Between;
 use site::{alone, balance, plane_of, snapshot, sum, wait_for};
 use test_case::test_case;
 use testkit::netns::{Host, RawSocket};
@@ -164,25 +165,9 @@ fn a_kernel_interface_that_stays_shows_its_link(driver: &str, end: fn(&Dataplane
     });
 }
 
-/// A box in a namespace of its own between two hosts, as af_packet wants it.
-struct Between {
-    cli: Host,
-    fw: Host,
-    srv: Host,
-}
-
-impl Between {
-    fn new() -> Self {
-        let between = Self { cli: Host::new("cli"), fw: Host::new("fw"), srv: Host::new("srv") };
-        testkit::netns::veth((&between.cli, "eth0"), (&between.fw, "lan"));
-        testkit::netns::veth((&between.srv, "eth0"), (&between.fw, "wan"));
-        between
-    }
-
-    fn has_address(&self, interface: &str) -> bool {
-        let shown = self.fw.run(&["ip", "-oneline", "address", "show", "dev", interface]);
-        shown.expect_ok().contains("inet")
-    }
+fn has_address(host: &Host, interface: &str) -> bool {
+    let shown = host.run(&["ip", "-oneline", "address", "show", "dev", interface]);
+    shown.expect_ok().contains("inet")
 }
 
 fn af_packet() -> PlaneConfig {
@@ -197,10 +182,10 @@ fn a_kernel_interface_that_stays_is_closed_and_its_own_frames_are_dropped(
 ) {
     alone(|| {
         let between = Between::new();
-        assert!(between.has_address("lan"), "the kernel gives every interface an address");
+        assert!(has_address(&between.fw, "lan"), "the kernel gives every interface an address");
         let (lan, wan) = (format!("{driver},iface=lan"), format!("{driver},iface=wan"));
         let plane = between.fw.inside(|| start(&plane_of(&[1], &lan, &wan))).unwrap();
-        assert!(!between.has_address("lan") && !between.has_address("wan"));
+        assert!(!has_address(&between.fw, "lan") && !has_address(&between.fw, "wan"));
         let own: Mac = between.fw.mac("lan");
         assert_eq!(plane.ports()[0].mac, own);
         let inside = RawSocket::open(&between.cli, "eth0");
@@ -229,7 +214,7 @@ fn a_way_around_is_refused(make: impl FnOnce(&Between), word: &str) {
     let text = fault.to_string();
     assert!(text.contains(word) && text.contains("allow_kernel_path = true"), "{text}");
     assert!(!matches!(fault, KernelPathError::Unreadable { .. }));
-    let untouched = between.has_address("lan") && between.has_address("wan");
+    let untouched = has_address(&between.fw, "lan") && has_address(&between.fw, "wan");
     assert!(untouched, "what is refused is left as it was");
 }
 
@@ -282,7 +267,7 @@ fn the_operator_can_allow_a_way_around() {
         config.ports[1].allow_kernel_path = true;
         let plane = between.fw.inside(|| start(&config)).unwrap();
         assert!(plane.ports()[1].kernel_path_allowed);
-        assert!(between.has_address("wan"));
+        assert!(has_address(&between.fw, "wan"));
         end(&plane);
     });
 }

@@ -10,7 +10,7 @@ use crate::eal::Eal;
 use crate::errno::Errno;
 
 /// Ports that DPDK can number (`RTE_MAX_ETHPORTS` is 32 by default, and never more than this).
-const MOST_PORTS: u16 = 1024;
+pub(crate) const MOST_PORTS: u16 = 1024;
 
 /// DPDK's number of an Ethernet port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -45,6 +45,8 @@ pub struct DeviceInfo {
     pub max_mtu: u16,
     /// Longest frame in octets, header and tags included.
     pub max_frame: u32,
+    /// Whether its driver tells when it is pulled.
+    pub tells_removal: bool,
 }
 
 impl DeviceInfo {
@@ -59,6 +61,12 @@ impl DeviceInfo {
             // SAFETY: the name of a loaded driver: a static, NUL-terminated string.
             let name = unsafe { CStr::from_ptr(raw.driver_name) };
             name.to_string_lossy().into_owned()
+        };
+        let flags = if raw.dev_flags.is_null() {
+            0
+        } else {
+            // SAFETY: points to the flags of the port, which exist as long as it does.
+            unsafe { raw.dev_flags.read() }
         };
         // SAFETY: takes a number; an unknown port or node is answered with -1.
         let socket = unsafe { dpdk_sys::rte_eth_dev_socket_id(port.get()) };
@@ -76,6 +84,7 @@ impl DeviceInfo {
             min_mtu: raw.min_mtu,
             max_mtu: raw.max_mtu,
             max_frame: raw.max_rx_pktlen,
+            tells_removal: flags & dpdk_sys::SHIM_DEV_INTR_RMV != 0,
         })
     }
 }

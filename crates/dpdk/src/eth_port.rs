@@ -9,9 +9,11 @@
 //! The device is stopped and closed when the port and all its queues are gone. Not here: bursts (`queue`), what
 //! a device can do (`device_info`).
 
+mod events;
 mod setup;
 mod state;
 
+pub use events::DeviceEvents;
 pub use setup::{ConfigureError, Granted, PortConfig, QueueDirection};
 pub use state::{Link, PortError, PortStats};
 
@@ -131,6 +133,11 @@ impl<State> EthPort<State> {
     pub fn id(&self) -> EthPortId {
         self.shared.id
     }
+
+    /// What the driver has said of its device since the port was configured.
+    pub fn events(&self) -> DeviceEvents {
+        events::said(self.id())
+    }
 }
 
 /// What the port and its queues keep alive.
@@ -167,6 +174,7 @@ impl Drop for Shared {
     fn drop(&mut self) {
         // A driver that cannot stop is closed all the same: nobody is left to hear of it.
         self.stop().ok();
+        events::ignore(self.id);
         // SAFETY: no handle of the port or of a queue is left, and it is stopped.
         unsafe { dpdk_sys::rte_eth_dev_close(self.id.get()) };
         self.eal.books().claimed.remove(&self.id.get());

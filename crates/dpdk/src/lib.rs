@@ -50,8 +50,8 @@ pub use eal::{
 };
 pub use errno::Errno;
 pub use eth_port::{
-    ConfigureError, Configured, EthPort, Granted, Link, PortConfig, PortError, PortStats,
-    QueueDirection, StartError, Started, StartedPort, StopError,
+    ConfigureError, Configured, DeviceEvents, EthPort, Granted, Link, PortConfig, PortError,
+    PortStats, QueueDirection, StartError, Started, StartedPort, StopError,
 };
 pub use huge_memory::{HugeMemoryError, HugeSlice};
 pub use mbuf::{Checksum, Mbuf, NoRoom, RxChecksum};

@@ -2,12 +2,13 @@
 
 mod process;
 
+use core::ffi::c_int;
 use std::fs;
 
 use dpdk::{
-    AttachError, Checksum, ConfigureError, Eal, EthPort, EthPortId, MbufBurst, Mempool, PortConfig,
-    QueueDirection, RetaError, RssConfig, RssKey, RssTypes, RxQueue, StartedPort, StopError,
-    TxQueue,
+    AttachError, Checksum, ConfigureError, DeviceEvents, Eal, EthPort, EthPortId, MbufBurst,
+    Mempool, PortConfig, QueueDirection, RetaError, RssConfig, RssKey, RssTypes, RxQueue,
+    StartedPort, StopError, TxQueue,
 };
 use process::{alone, start};
 
@@ -281,6 +282,57 @@ fn a_port_without_rss_says_so() {
         assert!(granted.rss_types.is_empty() && !granted.rss_hash);
         assert!(matches!(port.update_reta(&[0; 128]), Err(RetaError::Unsupported)));
         assert!(matches!(port.query_reta(), Err(RetaError::Unsupported)));
+    });
+}
+
+/// As a driver does it, from any thread, for the first port.
+fn raise(event: c_int) {
+    #[expect(unsafe_code, reason = "the drivers' side of DPDK, which the crate has no use for")]
+    mod drivers {
+        use core::ffi::{c_int, c_void};
+        unsafe extern "C" {
+            /// The first of the ports (ethdev_driver.h).
+            pub(super) static mut rte_eth_devices: [u8; 0];
+            fn rte_eth_dev_callback_process(
+                port: *mut c_void,
+                event: c_int,
+                result: *mut c_void,
+            ) -> c_int;
+        }
+        pub(super) fn raise(event: c_int) {
+            // SAFETY: only the address is taken.
+            let first = &raw mut rte_eth_devices;
+            // SAFETY: the first port exists; the callbacks take no result.
+            let status =
+                unsafe { rte_eth_dev_callback_process(first.cast(), event, core::ptr::null_mut()) };
+            assert_eq!(status, 0);
+        }
+    }
+    std::thread::spawn(move || drivers::raise(event)).join().expect("the event is raised");
+}
+
+#[test]
+fn what_a_driver_says_of_its_device_is_heard() {
+    alone(|| {
+        let eal = start();
+        let pool = pool(&eal, 127);
+        let (port, id) = started(&eal, "net_null_a", "", &pool);
+        assert_eq!(id.get(), 0);
+        assert!(!eal.device_info(id).unwrap().tells_removal, "net_null cannot be pulled");
+        let said = || port.port.events();
+        assert_eq!(said(), DeviceEvents::default());
+        // rte_eth_event_type of rte_ethdev.h: a link's change, a reset, a removal.
+        raise(1);
+        assert_eq!(said(), DeviceEvents::default());
+        raise(3);
+        assert_eq!(said(), DeviceEvents { removed: false, wants_reset: true });
+        raise(6);
+        assert_eq!(said(), DeviceEvents { removed: true, wants_reset: true });
+        drop(port);
+        eal.detach("net_null_a").unwrap();
+        // The next device with this number is another one, and nobody listens to the old one's.
+        let (port, id) = started(&eal, "net_null_b", "", &pool);
+        assert_eq!((id.get(), port.port.events()), (0, DeviceEvents::default()));
     });
 }
 

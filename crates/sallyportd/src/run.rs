@@ -80,8 +80,8 @@ fn look_after(control: &Control<LivePlane>, signals: &mut Signals) {
                 }
             }
         }
-        if let Err(stall) = control.tick() {
-            log::error!("{stall}");
+        if let Err(breakdown) = control.tick() {
+            log::error!("{breakdown}");
             service::stopping();
             // A worker that hangs cannot be joined, nor DPDK be cleaned up under it.
             signal_hook::low_level::exit(1);

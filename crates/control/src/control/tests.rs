@@ -291,7 +291,8 @@ fn a_stalled_worker_cuts_the_links() {
     assert!(!running.plane.was_cut.load(Ordering::Relaxed));
     running.plane.set_heartbeat_age(Duration::from_millis(2100));
     let stall = running.control.tick().unwrap_err();
-    assert_eq!((stall.worker, stall.core), (0, 1));
+    let age = Duration::from_millis(2100);
+    assert_eq!(stall, Breakdown::Stall(Stall { worker: 0, core: 1, age }));
     assert!(stall.to_string().contains("worker 0 on core 1"), "{stall}");
     assert!(running.plane.was_cut.load(Ordering::Relaxed));
 }
@@ -305,7 +306,17 @@ fn a_process_that_was_stopped_has_no_stalled_worker() {
     running.control.tick_at(woken).unwrap();
     assert!(!running.plane.was_cut.load(Ordering::Relaxed));
     let next = woken + Duration::from_millis(50);
-    assert_eq!(running.control.tick_at(next).unwrap_err().age, pause);
+    let stall = running.control.tick_at(next).unwrap_err();
+    assert_eq!(stall, Breakdown::Stall(Stall { worker: 0, core: 1, age: pause }));
+}
+
+#[test]
+fn a_device_that_wants_a_reset_cuts_the_links() {
+    let running = start();
+    running.plane.wants_reset.store(true, Ordering::Relaxed);
+    let text = running.control.tick().unwrap_err().to_string();
+    assert!(text.starts_with("the device of port wan0 asks to be reset; all links"), "{text}");
+    assert!(running.plane.was_cut.load(Ordering::Relaxed));
 }
 
 #[test]

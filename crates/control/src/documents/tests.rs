@@ -72,6 +72,21 @@ fn every_trouble_has_its_alarm() {
 }
 
 #[test]
+fn a_port_that_is_gone_and_the_end_of_its_wire_have_one_alarm_each() {
+    let mut reading = fake::reading();
+    for port in &mut reading.ports {
+        port.link_up = false;
+    }
+    reading.ports[0].gone = true;
+    reading.ports[1].held_down = true;
+    let alarms = alarms(&reading, &Rates::default(), &fake::committed());
+    let [(AlarmKind::PortGone, gone), (AlarmKind::LinkDown, held)] = alarms.as_slice() else {
+        panic!("{alarms:#?}")
+    };
+    assert!(gone.contains("lan0: its device is gone") && held.contains("wan0: the link is held"));
+}
+
+#[test]
 fn rates_stand_beside_their_worker() {
     let worker = WorkerRates { busy: 0.5, received: 1000.0 };
     let rates = Rates { workers: vec![WorkerRates::default(), worker], ..Rates::default() };

@@ -2,6 +2,8 @@
 #![allow(dead_code, reason = "no test binary uses all of it")]
 #![expect(clippy::unwrap_used, reason = "what is unwrapped here are the means of a test")]
 
+pub(crate) mod between;
+
 use std::fs::File;
 use std::path::Path;
 use std::process::Command as Process;
@@ -52,6 +54,16 @@ pub(crate) fn snapshot_of(
     names: &mut RuleNames,
     change: impl FnOnce(&mut Rule),
 ) -> Arc<Snapshot> {
+    snapshot_linked(LinkMode::Independent, generation, names, change)
+}
+
+/// The same over a wire with this `link`.
+pub(crate) fn snapshot_linked(
+    link: LinkMode,
+    generation: u32,
+    names: &mut RuleNames,
+    change: impl FnOnce(&mut Rule),
+) -> Arc<Snapshot> {
     let zones: Vec<String> = vec!["inside".into(), "outside".into()];
     let eth_port = |name: &str, zone| EthPort {
         name: name.into(),
@@ -63,7 +75,7 @@ pub(crate) fn snapshot_of(
     let wire = Wire {
         ports: [LAN, WAN],
         domain: 0,
-        link: LinkMode::Independent,
+        link,
         ethertypes: policy::DEFAULT_ETHERTYPES.to_vec(),
     };
     let ports = vec![eth_port("lan0", INSIDE), eth_port("wan0", OUTSIDE)];

@@ -6,7 +6,7 @@ use core::sync::atomic::AtomicBool;
 
 use dpdk_sys as sys;
 
-use super::Shared;
+use super::{Shared, events};
 use crate::attach::EthPortId;
 use crate::device_info::{DeviceInfo, DeviceInfoError};
 use crate::eal::Eal;
@@ -237,6 +237,7 @@ pub(super) fn configure(
         _pools: pools.to_vec(),
         eal: eal.clone(),
     };
+    events::listen(id);
     let offloads = choose(config, &info, fast_free);
     configure_device(id, config, &info, &offloads, key_octets)?;
     let (rx_descriptors, tx_descriptors) = set_up_queues(id, config, &info, pools)?;
@@ -329,6 +330,7 @@ fn configure_device(
     raw.rxmode.mtu = config.mtu.into();
     raw.rxmode.offloads = offloads.rx;
     raw.txmode.offloads = offloads.tx;
+    raw.intr_conf.set_rmv(info.tells_removal.into());
     if !offloads.rss_types.is_empty() {
         raw.rxmode.mq_mode = sys::rte_eth_rx_mq_mode::RTE_ETH_MQ_RX_RSS;
         raw.rx_adv_conf.rss_conf.rss_hf = offloads.rss_types.bits();
@@ -434,6 +436,7 @@ mod tests {
             min_mtu: 68,
             max_mtu: 9000,
             max_frame: 9026,
+            tells_removal: false,
         }
     }
 

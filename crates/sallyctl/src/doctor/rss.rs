@@ -6,7 +6,13 @@ use super::finding::{Findings, Level, Subject};
 
 /// Examines the ports that the daemon has.
 pub(super) fn rss(ports: &Ports, workers: usize, findings: &mut Findings) {
-    for PortInfo { name, driver, rss, rx_queues, .. } in &ports.ports {
+    for PortInfo { name, driver, rss, rx_queues, gone, .. } in &ports.ports {
+        if *gone {
+            let message = "its device is gone; the port is out of use until a restart";
+            let remedy = "systemctl restart sallyport, once the device is back";
+            findings.found(Level::Fault, Subject::Binding, message, remedy).at(name);
+            continue;
+        }
         let queues = format!("driver {driver}, receive queues: {rx_queues} for workers: {workers}");
         if workers > 1 && rss.starts_with("software") {
             let message = format!("{rss} ({queues}): workers hand frames over to their owners");

@@ -390,6 +390,8 @@ fn running(rss: &str) -> Running {
         rss: rss.into(),
         steering: PortSteering::default(),
         kernel_path_allowed: false,
+        gone: false,
+        held_down: false,
         stats: PortStats::default(),
     };
     Running { pid: 4711, ports: Ports { version: Version, ports: vec![port] } }
@@ -404,6 +406,9 @@ fn a_daemon_that_runs_has_its_pages_and_tells_of_rss() {
     let hardware = tree.examine(Some(&running("hardware: table of 128, ipv4 tcp")));
     assert_eq!(hardware.worst(), Level::Ok, "{}", text(&hardware));
     assert!(text(&hardware).contains("port lan0: hardware: table of 128"));
+    let mut pulled = running("hardware: table of 128, ipv4 tcp");
+    pulled.ports.ports[0].gone = true;
+    only(&tree.examine(Some(&pulled)), Level::Fault, &["its device is gone", "systemctl restart"]);
     let software = tree.examine(Some(&running("software: the device has no RSS")));
     only(&software, Level::Note, &["software: the device has no RSS", "hand frames over"]);
 }

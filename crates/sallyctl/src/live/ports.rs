@@ -1,6 +1,6 @@
 //! `ports` for people.
 
-use api::{PortStats, PortSteering, Ports};
+use api::{PortInfo, PortStats, PortSteering, Ports};
 
 use crate::table::Table;
 use crate::units::{bits_per_second, bytes, count};
@@ -50,7 +50,7 @@ pub(super) fn text(ports: &Ports) -> String {
             port.name.clone(),
             port.zone.clone(),
             port.partner.clone().unwrap_or_else(|| "-".to_owned()),
-            if port.link_up { "up" } else { "DOWN" }.to_owned(),
+            link(port).to_owned(),
             port.speed_bits_per_second.map_or("-".to_owned(), bits_per_second),
             port.mtu.to_string(),
             format!("{}/{}", port.rx_queues, port.tx_queues),
@@ -122,4 +122,14 @@ fn steering_row(port: &str, steering: &PortSteering) -> [String; 11] {
         list(left_to_software, ", "),
         reason.clone().unwrap_or_else(dash),
     ]
+}
+
+/// The state of a port's link in a word.
+const fn link(port: &PortInfo) -> &'static str {
+    match port {
+        PortInfo { gone: true, .. } => "GONE",
+        PortInfo { held_down: true, .. } => "HELD",
+        PortInfo { link_up: true, .. } => "up",
+        PortInfo { link_up: false, .. } => "DOWN",
+    }
 }

@@ -129,6 +129,8 @@ fn ports_show_devices_and_counts() {
             wrong: partner.is_some(),
         },
         kernel_path_allowed,
+        gone: false,
+        held_down: false,
         stats: PortStats { rx_packets: 1_234_567, rx_bytes: 987_654_321, ..PortStats::default() },
     };
     let ports = vec![port("lan0", Some("wan0"), false), port("wan0", None, true)];

@@ -5,6 +5,7 @@
 //! drop reasons are in [`reasons`]. Nothing here looks inside the daemon.
 
 mod bad_network;
+mod closed;
 mod faults;
 mod forged;
 mod garbage;
@@ -18,6 +19,7 @@ mod reasons;
 mod routers;
 mod sctp;
 mod sessions;
+mod thread;
 mod traffic;
 
 use std::path::PathBuf;

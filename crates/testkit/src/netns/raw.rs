@@ -57,8 +57,9 @@ impl RawSocket {
     }
 
     /// Sends a frame if the interface takes it at this moment; one that is full or gone loses it, as links do.
-    pub fn offer(&self, frame: &[u8]) {
-        send(self.socket.as_raw_fd(), frame, MsgFlags::empty()).ok();
+    /// Returns whether it went.
+    pub fn offer(&self, frame: &[u8]) -> bool {
+        send(self.socket.as_raw_fd(), frame, MsgFlags::empty()).is_ok()
     }
 
     /// The next frame that comes in; `None` if none does in `limit`. Frames sent by this host

@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 use super::answers::{Ctl, Metrics};
 use super::daemon::{Binaries, Daemon, StartError};
-use super::host::{Host, interface_name};
+use super::host::{Host, interface_name, veth};
 
 /// The inside host.
 pub const INSIDE_V4: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 10);
@@ -140,11 +140,42 @@ impl Site {
         Ok(site)
     }
 
+    /// The same over veth pairs, whose ends in the daemon's namespace are af_packet devices: both hosts see whether
+    /// the daemon keeps their link up. Panics with the daemon's log if it does not start.
+    #[must_use]
+    pub fn cabled(binaries: &Binaries, settings: &Settings<'_>) -> Self {
+        let folder = scratch();
+        let apart = Host::new("box");
+        let (inside, outside) = (Host::new("inside"), Host::new("outside"));
+        let interfaces = ["lan".to_owned(), "wan".to_owned()];
+        for (host, interface) in [&inside, &outside].into_iter().zip(&interfaces) {
+            veth((host, "eth0"), (&apart, interface));
+        }
+        let metrics = SocketAddr::from((Ipv4Addr::LOCALHOST, metrics_port(Where::Apart)));
+        let config = folder.path().join("sallyport.toml");
+        let text = config_text(settings, folder.path(), &interfaces, metrics);
+        fs::write(&config, text.replace("net_tap,", "net_af_packet,"))
+            .expect("a scratch folder can be written");
+        let daemon = Daemon::start(&binaries.sallyportd, Some(&apart), &config, folder.path())
+            .unwrap_or_else(|error| panic!("{error}"));
+        let binaries = binaries.clone();
+        let apart = Some(apart);
+        let site = Self { daemon, inside, outside, apart, folder, interfaces, metrics, binaries };
+        site.give_addresses();
+        site
+    }
+
     /// Moves the daemon's two interfaces into the hosts and gives them addresses.
     fn connect_hosts(&self) {
         let hosts = [&self.inside, &self.outside];
-        for ((host, interface), (v4, v6)) in hosts.into_iter().zip(&self.interfaces).zip(PREFIXES) {
+        for (host, interface) in hosts.into_iter().zip(&self.interfaces) {
             host.take_interface(self.apart.as_ref(), interface, "eth0");
+        }
+        self.give_addresses();
+    }
+
+    fn give_addresses(&self) {
+        for (host, (v4, v6)) in [&self.inside, &self.outside].into_iter().zip(PREFIXES) {
             host.address("eth0", v4);
             host.address("eth0", v6);
         }
