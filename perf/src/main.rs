@@ -215,6 +215,7 @@ fn run(scenario: Scenario, sessions: u32, packets: u64) {
         own_macs: Vec::new(),
         fragments: session::fragment::Limits::default(),
         tombstones: 1024,
+        expectations: Arc::new(engine::Expectations::new(1, 64, 1)),
         pickup_until: Time::ZERO,
     };
     let Ok(mut shard) = Shard::<Reused, Heap>::new(config, snapshot(room), &mut Heap);

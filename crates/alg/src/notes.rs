@@ -37,8 +37,6 @@ pub struct Options {
     pub third_party: bool,
 }
 
-/// Announcements that one packet can make. A packet that would make more has the rest ignored, as
-/// [`Remark::Overlong`].
 const ANNOUNCEMENTS: usize = 20;
 const REMARKS: usize = 8;
 
@@ -51,6 +49,14 @@ pub struct Notes<'a> {
     pub options: Options,
     announcements: ArrayVec<Announcement, ANNOUNCEMENTS>,
     remarks: ArrayVec<Remark, REMARKS>,
+}
+
+impl Notes<'_> {
+    /// Announcements that one packet can make. A packet that would make more has the rest ignored, as
+    /// [`Remark::Overlong`].
+    pub const ANNOUNCEMENTS: usize = ANNOUNCEMENTS;
+    /// Remarks on one packet that are kept.
+    pub const REMARKS: usize = REMARKS;
 }
 
 impl<'a> Notes<'a> {

@@ -43,6 +43,12 @@ pub struct Session {
     pub rule: Option<String>,
     /// The generation of the policy that last judged it.
     pub generation: u32,
+    /// The session that announced it to a gateway; none: a rule let it open.
+    #[serde(default)]
+    pub parent: Option<SessionId>,
+    /// The gateway that announced it, or else that reads it.
+    #[serde(default)]
+    pub gateway: Option<String>,
     /// Seconds since its first packet.
     pub age_seconds: f64,
     /// Seconds since its last packet.

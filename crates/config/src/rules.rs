@@ -206,7 +206,7 @@ impl<'a> Checker<'a> {
         Some(objects.addresses.set(self, &items))
     }
 
-    /// One packet has one gateway; and none is read by this version.
+    /// One packet has one gateway; and this version has no reader for some.
     fn check_gateways(&mut self, items: &[ServiceItem], at: &At) {
         let mut gateways: Vec<Gateway> = Vec::new();
         let read = items.iter().filter_map(|item| Some((item, item.traits.gateway?)));
@@ -230,7 +230,10 @@ impl<'a> Checker<'a> {
                 gateways.push(gateway);
             }
         }
-        for gateway in gateways {
+        let is_read = |gateway: &Gateway| {
+            alg::Protocol::ALL.iter().any(|protocol| protocol.name() == gateway.name())
+        };
+        for gateway in gateways.into_iter().filter(|gateway| !is_read(gateway)) {
             let message = format!("the gateway {gateway} is not built yet");
             let hint =
                 "the control connection passes; the connections that it announces need rules";

@@ -2,7 +2,7 @@
 
 use policy::{
     BuiltinService, Gateway, ICMP_TYPES, ICMPV6_TYPES, IcmpVersion, L4PortRange, PROTOCOLS,
-    ServiceItem, ServiceMatch, builtin_services,
+    ReadingTraits, ServiceItem, ServiceMatch, builtin_services,
 };
 use toml::de::DeValue;
 
@@ -10,7 +10,8 @@ use crate::checker::{At, Checker, Keys, Node, Section};
 use crate::diagnostic::Subject;
 use crate::suggest;
 
-const SERVICE: Keys = Keys { known: &["items", "gateway", "timeouts"], later: &[] };
+const SERVICE: Keys =
+    Keys { known: &["items", "gateway", "strict", "third_party", "timeouts"], later: &[] };
 const ITEM: Keys = Keys { known: &["proto", "port", "source_port"], later: &[] };
 
 pub(crate) const FORMS: &str = "\"tcp/80\", \"udp/5000-5010\", \"icmp/echo-request\", \"icmpv6/128\", \"ip/47\", a service's \
@@ -185,15 +186,35 @@ impl<'a> Services<'a> {
                 checker.give_gateway(item, gateway, &node.at);
             }
         }
+        for (key, set) in READING {
+            let Some(node) = section.get(key) else { continue };
+            let wanted = checker.boolean(&node)?;
+            if !items.iter().any(|item| item.traits.gateway.is_some()) {
+                let message = format!("{key:?} says how a gateway reads, and here is none");
+                let hint = "name the gateway: gateway = \"sip\"";
+                checker.error(Subject::Gateway, &node.at, message, hint);
+            }
+            for item in &mut items {
+                set(&mut item.traits.reading, wanted);
+            }
+        }
         Some(items)
     }
 }
 
+type SetReading = fn(&mut ReadingTraits, bool);
+
+/// The keys that say how a service's gateway reads.
+const READING: [(&str, SetReading); 2] = [
+    ("strict", |reading, wanted| reading.strict = wanted),
+    ("third_party", |reading, wanted| reading.third_party = wanted),
+];
+
 /// The protocols over which a gateway reads its control conversation.
 const fn carriers(gateway: Gateway) -> &'static [u8] {
     match gateway {
-        Gateway::Ftp | Gateway::Rtsp | Gateway::Pptp => &[TCP],
-        Gateway::Tftp => &[UDP],
+        Gateway::Ftp | Gateway::Rtsp | Gateway::Pptp | Gateway::Irc => &[TCP],
+        Gateway::Tftp | Gateway::Mgcp => &[UDP],
         Gateway::Sip => &[TCP, UDP],
     }
 }

@@ -9,8 +9,8 @@ use api::{
     SkewStatus, Version, WorkerFrames, WorkerStatus,
 };
 use engine::{
-    Arrivals, Cause, Counter, DropReason, EndReason, Protocol, RuleHits, SessionView, Time,
-    WorkerId,
+    Arrivals, Cause, Counter, DropReason, EndReason, ParentId, Protocol, RuleHits, SessionView,
+    Time, WorkerId,
 };
 use policy::{RuleId, ZoneSet};
 
@@ -400,6 +400,8 @@ pub(crate) fn session(
         out_port: topology.port(topology.partner(view.in_port)).name.clone(),
         rule: view.rule.map(|rule| rule_name(policy, rule)),
         generation: generation(policy.generation, view.generation),
+        parent: view.parent.map(parent_id),
+        gateway: view.gateway.map(|gateway| gateway.name().to_owned()),
         age_seconds: now.since(view.created).as_secs_f64(),
         idle_seconds: view.idle.as_secs_f64(),
         expires_in_seconds: view.left.as_secs_f64(),
@@ -411,6 +413,11 @@ pub(crate) fn session(
 /// The name of a session.
 pub(crate) const fn session_id(worker: WorkerId, slot: u32, created: Time) -> SessionId {
     SessionId { worker: worker.0, slot, created_millis: created.as_millis() }
+}
+
+/// The name of a session that has announced another.
+pub(crate) const fn parent_id(parent: ParentId) -> SessionId {
+    session_id(parent.worker, parent.slot, parent.created)
 }
 
 /// The name of a rule that is, or once was.

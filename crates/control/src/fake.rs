@@ -228,6 +228,7 @@ impl Outbox<Octets> for Out {
 
 impl FakePlane {
     pub(crate) fn new(first: &FirstPolicy) -> Self {
+        let expectations = Arc::new(engine::Expectations::new(2, 64, 1));
         let shard = |worker| {
             let config = ShardConfig {
                 worker: WorkerId(worker),
@@ -237,6 +238,7 @@ impl FakePlane {
                 own_macs: Vec::new(),
                 fragments: session::fragment::Limits::default(),
                 tombstones: 64,
+                expectations: Arc::clone(&expectations),
                 pickup_until: Time::ZERO,
             };
             Shard::new(config, first.snapshot(), &mut Heap).unwrap()

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use dpdk::BURST;
-use engine::ShardConfig;
+use engine::{Expectations, ShardConfig};
 use session::EntryCost;
 use session::fragment::{Gatherer, Limits};
 use session::tombstone::Tombstones;
@@ -101,7 +101,8 @@ impl Demand<'_> {
         let rings = workers * workers.saturating_sub(1);
         let queues: u64 = self.ports.iter().map(|plan| u64::from(plan.rx + plan.tx)).sum();
         let per_shard = Tombstones::<engine::Epitaph>::memory(self.tombstones())
-            + Gatherer::<MbufFrame>::memory(self.fragments());
+            + Gatherer::<MbufFrame>::memory(self.fragments())
+            + ShardConfig::records_memory(self.workers);
         Footprint {
             shards: self.workers,
             capacity,
@@ -111,23 +112,14 @@ impl Demand<'_> {
             rings: rings * u64::from(self.ring_capacity()) * 16,
             drivers: DRIVER_BASE + queues * DRIVER_QUEUE,
             outside: workers * per_shard as u64
+                + Expectations::memory(engine::EXPECTATIONS) as u64
                 + Mailbox::events_memory(self.workers, self.events) as u64,
         }
     }
 
     /// Sessions that each shard has room for.
     fn shard_capacity(&self) -> u32 {
-        let config = ShardConfig {
-            worker: engine::WorkerId(0),
-            workers: self.workers,
-            share: self.workers,
-            seed: 0,
-            own_macs: Vec::new(),
-            fragments: self.fragments(),
-            tombstones: 0,
-            pickup_until: engine::Time::ZERO,
-        };
-        config.capacity(self.sessions)
+        ShardConfig::capacity(self.workers, self.sessions)
     }
 }
 
@@ -148,7 +140,8 @@ pub struct Footprint {
     pub rings: u64,
     /// What DPDK and its drivers are reckoned to take for themselves.
     pub drivers: u64,
-    /// Not from DPDK but from the process's own memory: ended sessions, books of fragments, queues of events.
+    /// Not from DPDK but from the process's own memory: ended sessions, books of fragments,
+    /// expected connections and the records of their sessions, queues of events.
     pub outside: u64,
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use dpdk::{BURST, Eal, EalConfig, LogLevel, Mempool, socket_of_core};
-use engine::{PortIndex, ShardConfig, Snapshot, WorkerId};
+use engine::{Expectations, PortIndex, ShardConfig, Snapshot, WorkerId};
 
 use crate::board::HitBoard;
 use crate::claim::Claims;
@@ -79,6 +79,8 @@ impl Dataplane {
         let ready = configure_ports(&eal, found, &pools_by_worker)?;
         let own_macs: Vec<_> = ready.iter().map(ReadyPort::own_mac).collect();
 
+        let expectations = Expectations::new(workers, engine::EXPECTATIONS, getrandom::u64()?);
+        let expectations = Arc::new(expectations);
         let clock = Clock::start(before);
         let mut handles = Vec::new();
         let mut recruits = Vec::new();
@@ -99,6 +101,7 @@ impl Dataplane {
                     own_macs: own_macs.clone(),
                     fragments: demand.fragments(),
                     tombstones: demand.tombstones(),
+                    expectations: Arc::clone(&expectations),
                     pickup_until: engine::Time::ZERO + config.pickup_after_start,
                 },
                 snapshot: Arc::clone(snapshot),

@@ -9,13 +9,14 @@ use std::sync::Arc;
 
 use ahash::RandomState;
 use hashbrown::HashMap;
+use session::expectation::Expectations;
 use session::memory::Heap;
 use session::{LONGEST, Time};
 
 use crate::counters::Counters;
 use crate::frame::{Event, Frame, Handover, Judgement, Outbox, ReceiveFlags, Verdict, WorkerId};
 use crate::owner::{steering_hash, worker_of};
-use crate::{Burst, HandedBurst, PortIndex, Shard, ShardConfig, Snapshot};
+use crate::{Burst, EXPECTATIONS, HandedBurst, PortIndex, Shard, ShardConfig, Snapshot};
 
 /// A frame of a capture.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -103,18 +104,21 @@ const TOMBSTONES: usize = 65_536;
 impl Cluster {
     /// `workers` shards, each with room for the whole box's sessions, that judge by `snapshot`.
     pub fn new(workers: u16, snapshot: &Arc<Snapshot>) -> Self {
-        Self::with_room(workers, snapshot, session::fragment::Limits::default(), TOMBSTONES)
+        let fragments = session::fragment::Limits::default();
+        Self::with_room(workers, snapshot, fragments, TOMBSTONES, EXPECTATIONS)
     }
 
-    /// As [`Self::new`], with other bounds for the fragments that each shard holds and for the ended sessions that
-    /// it remembers.
+    /// As [`Self::new`], with other bounds for the fragments that each shard holds, for the ended sessions that
+    /// it remembers, and for the connections that all expect together.
     pub fn with_room(
         workers: u16,
         snapshot: &Arc<Snapshot>,
         fragments: session::fragment::Limits,
         tombstones: usize,
+        expectations: usize,
     ) -> Self {
         let workers = workers.max(1);
+        let expectations = Arc::new(Expectations::new(workers, expectations, SEED));
         let shards = (0..workers).map(|worker| {
             let config = ShardConfig {
                 worker: WorkerId(worker),
@@ -124,6 +128,7 @@ impl Cluster {
                 own_macs: Vec::new(),
                 fragments,
                 tombstones,
+                expectations: Arc::clone(&expectations),
                 pickup_until: Time::ZERO,
             };
             match Shard::new(config, Arc::clone(snapshot), &mut Heap) {

@@ -1,8 +1,9 @@
 //! What a shard counts: plain numbers that it alone writes.
 
+use session::expectation::Ended;
 use session::track::{Protocol, Track};
 
-use crate::{Cause, DropReason, EndReason};
+use crate::{Cause, DropReason, EndReason, Gateway, Remark};
 
 /// One number of [`Counters`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -27,6 +28,14 @@ pub enum Counter {
     Created(Protocol),
     /// Sessions ended, by protocol and reason.
     Ended(Protocol, EndReason),
+    /// Connections that gateways announced and that were expected from then on.
+    Published(Gateway),
+    /// Expected connections that came.
+    Claimed(Gateway),
+    /// Expectations that nothing came of, by why they ended.
+    Unclaimed(Gateway, Ended),
+    /// What gateways remarked on.
+    Remarked(Gateway, Remark),
     /// Fragments held now.
     Held,
     /// Sessions now, by protocol and the position of their state among [`Protocol::states`].
@@ -46,7 +55,11 @@ const REJECTED: usize = DROPPED + DropReason::COUNT;
 const HANDED_OVER: usize = REJECTED + DropReason::COUNT;
 const CREATED: usize = HANDED_OVER + Cause::COUNT;
 const ENDED: usize = CREATED + Protocol::COUNT;
-const SESSIONS: usize = ENDED + Protocol::COUNT * EndReason::COUNT;
+const PUBLISHED: usize = ENDED + Protocol::COUNT * EndReason::COUNT;
+const CLAIMED: usize = PUBLISHED + Gateway::COUNT;
+const UNCLAIMED: usize = CLAIMED + Gateway::COUNT;
+const REMARKED: usize = UNCLAIMED + Gateway::COUNT * Ended::COUNT;
+const SESSIONS: usize = REMARKED + Gateway::COUNT * Remark::COUNT;
 const LEN: usize = SESSIONS + Protocol::COUNT * STATES_MAX;
 
 impl Counter {
@@ -66,6 +79,14 @@ impl Counter {
             Self::Created(protocol) => CREATED + protocol.index(),
             Self::Ended(protocol, reason) => {
                 ENDED + protocol.index() * EndReason::COUNT + reason.index()
+            }
+            Self::Published(gateway) => PUBLISHED + gateway.index(),
+            Self::Claimed(gateway) => CLAIMED + gateway.index(),
+            Self::Unclaimed(gateway, why) => {
+                UNCLAIMED + gateway.index() * Ended::COUNT + why.index()
+            }
+            Self::Remarked(gateway, remark) => {
+                REMARKED + gateway.index() * Remark::COUNT + remark.index()
             }
             Self::Sessions(protocol, state) => {
                 SESSIONS + protocol.index() * STATES_MAX + state % STATES_MAX
@@ -156,6 +177,14 @@ impl Counters {
         self.0[HANDED_OVER..CREATED].iter().sum()
     }
 
+    /// Connections that are expected now.
+    pub fn expectations(&self) -> u64 {
+        let published: u64 = self.0[PUBLISHED..CLAIMED].iter().sum();
+        let over: u64 = self.0[CLAIMED..REMARKED].iter().sum();
+        // Shards are read one after the other: one may have claimed what another's number does not show yet.
+        published.saturating_sub(over)
+    }
+
     /// All sessions now.
     pub fn sessions(&self) -> u64 {
         self.0[SESSIONS..].iter().sum()
@@ -198,6 +227,11 @@ mod tests {
             all.push(Counter::Created(protocol));
             all.extend(EndReason::ALL.iter().map(|&reason| Counter::Ended(protocol, reason)));
             all.extend((0..STATES_MAX).map(|state| Counter::Sessions(protocol, state)));
+        }
+        for &gateway in Gateway::ALL {
+            all.extend([Counter::Published(gateway), Counter::Claimed(gateway)]);
+            all.extend(Ended::ALL.iter().map(|&why| Counter::Unclaimed(gateway, why)));
+            all.extend(Remark::ALL.iter().map(|&remark| Counter::Remarked(gateway, remark)));
         }
         let places: HashSet<_> = all.iter().map(|counter| counter.index()).collect();
         assert_eq!(places.len(), all.len());

@@ -5,7 +5,7 @@ use core::net::IpAddr;
 use policy::{PortIndex, RuleId, ZoneId};
 use session::{Direction, Slot, Time};
 
-use crate::{Cause, DropReason, EndReason};
+use crate::{Cause, DropReason, EndReason, Gateway, Remark};
 
 /// A worker, by its place among the workers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -174,6 +174,21 @@ pub struct Event {
     pub vlan: Option<u16>,
     /// The rule that decided.
     pub rule: Option<RuleId>,
+    /// The session that announced this one.
+    pub parent: Option<ParentId>,
+    /// The gateway that announced this session, or else that reads it.
+    pub gateway: Option<Gateway>,
+}
+
+/// Names a session of any worker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ParentId {
+    /// Its worker.
+    pub worker: WorkerId,
+    /// Its slot there.
+    pub slot: u32,
+    /// When it was opened, to the millisecond.
+    pub created: Time,
 }
 
 /// What an [`Event`] tells.
@@ -196,5 +211,14 @@ pub enum EventKind {
     Deny {
         /// Why.
         reason: DropReason,
+    },
+    /// A gateway found something wrong in what it read. Told once for each remark and session.
+    Remark {
+        /// What.
+        remark: Remark,
+        /// When the session that it reads was opened; none: this packet would have opened it.
+        created: Option<Time>,
+        /// Whether the packet was dropped for it.
+        refused: bool,
     },
 }

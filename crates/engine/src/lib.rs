@@ -14,6 +14,7 @@ mod cluster;
 mod counters;
 mod explain;
 mod frame;
+mod gateway;
 mod listing;
 pub mod owner;
 mod reason;
@@ -22,17 +23,21 @@ mod shard;
 pub mod skew;
 mod snapshot;
 
+pub use alg::{Protocol as Gateway, Remark};
 pub use arrivals::Arrivals;
 pub use cluster::{Cluster, Fate, Tape};
 pub use counters::{Counter, Counters, RuleHits};
 pub use explain::{Explanation, Probe, Step, flags_from_letters, owner_of};
 pub use frame::{
-    Event, EventKind, Frame, HOPS_MAX, Handover, Judgement, Outbox, ReceiveFlags, Verdict, WorkerId,
+    Event, EventKind, Frame, HOPS_MAX, Handover, Judgement, Outbox, ParentId, ReceiveFlags,
+    Verdict, WorkerId,
 };
+pub use gateway::reader_of;
 pub use listing::{SessionFilter, SessionView};
 pub use policy::{PortIndex, RuleId, ZoneId};
 pub use reason::{Cause, Cut, DropReason, EndReason, Epitaph};
+pub use session::expectation::{Ended, Expectations};
 pub use session::track::Protocol;
 pub use session::{Direction, Slot, Time};
-pub use shard::{BURST, Burst, HandedBurst, Shard, ShardConfig};
+pub use shard::{BURST, Burst, EXPECTATIONS, HandedBurst, Shard, ShardConfig};
 pub use snapshot::{Limits, Snapshot};

@@ -7,7 +7,7 @@ use policy::{PortIndex, RuleId, ZoneId};
 use session::track::Protocol;
 use session::{Slot, Summary, Time};
 
-use crate::Snapshot;
+use crate::{Gateway, ParentId, Snapshot};
 
 /// Which sessions are meant. Every condition that is set must hold.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -73,10 +73,20 @@ pub struct SessionView {
     pub bytes: [u64; 2],
     /// It was picked up in the middle of its connection.
     pub picked_up: bool,
+    /// The session that announced it.
+    pub parent: Option<ParentId>,
+    /// The gateway that announced it, or else that reads it.
+    pub gateway: Option<Gateway>,
 }
 
 impl SessionView {
-    pub(crate) fn new(snapshot: &Snapshot, summary: &Summary, now: Time) -> Self {
+    pub(crate) fn new(
+        snapshot: &Snapshot,
+        summary: &Summary,
+        now: Time,
+        parent: Option<ParentId>,
+        gateway: Option<Gateway>,
+    ) -> Self {
         let in_port = PortIndex(summary.in_port);
         let context = summary.key.context;
         let (from, to) = snapshot.zones(in_port, context);
@@ -100,6 +110,8 @@ impl SessionView {
             packets: summary.packets,
             bytes: summary.bytes,
             picked_up: summary.track.is_picked_up(),
+            parent,
+            gateway,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use alg::Remark;
 use session::Side;
 use session::fragment::FragmentFault;
 use session::track::Refusal;
@@ -74,6 +75,8 @@ wire::named! {
         RuleDestinationLimit = "rule_destination_limit",
         /// The rule has as many sessions whose handshake is not complete as its `limits` allow.
         RuleEmbryonicLimit = "rule_embryonic_limit",
+        /// As many sessions are read by gateways, or were announced to them, as may be.
+        GatewayLimit = "gateway_limit",
         /// The frame was handed over as often as a frame may be.
         HandoverLimit = "handover_limit",
         /// The ring to the worker that owns the packet is full.
@@ -92,13 +95,16 @@ pub enum DropReason {
     Fragment(FragmentFault),
     /// Its session, or the lack of one, forbids it.
     State(Refusal),
+    /// A gateway that reads its session refuses it.
+    Gateway(Remark),
     /// Anything else.
     Cut(Cut),
 }
 
 const FRAGMENT_BASE: usize = Fault::COUNT;
 const STATE_BASE: usize = FRAGMENT_BASE + FragmentFault::COUNT;
-const CUT_BASE: usize = STATE_BASE + Refusal::COUNT;
+const GATEWAY_BASE: usize = STATE_BASE + Refusal::COUNT;
+const CUT_BASE: usize = GATEWAY_BASE + Remark::COUNT;
 
 impl DropReason {
     /// How many reasons there are.
@@ -111,6 +117,7 @@ impl DropReason {
             Self::Malformed(fault) => fault.index(),
             Self::Fragment(fault) => FRAGMENT_BASE + fault.index(),
             Self::State(refusal) => STATE_BASE + refusal.index(),
+            Self::Gateway(remark) => GATEWAY_BASE + remark.index(),
             Self::Cut(cut) => CUT_BASE + cut.index(),
         }
     }
@@ -120,8 +127,9 @@ impl DropReason {
         let malformed = Fault::ALL.iter().copied().map(Self::Malformed);
         let fragment = FragmentFault::ALL.iter().copied().map(Self::Fragment);
         let state = Refusal::ALL.iter().copied().map(Self::State);
+        let gateway = Remark::ALL.iter().copied().map(Self::Gateway);
         let cut = Cut::ALL.iter().copied().map(Self::Cut);
-        malformed.chain(fragment).chain(state).chain(cut)
+        malformed.chain(fragment).chain(state).chain(gateway).chain(cut)
     }
 
     /// The stable snake_case name.
@@ -130,6 +138,7 @@ impl DropReason {
             Self::Malformed(fault) => fault.name(),
             Self::Fragment(fault) => fault.name(),
             Self::State(refusal) => refusal.name(),
+            Self::Gateway(remark) => of_gateway(remark),
             Self::Cut(cut) => cut.name(),
         }
     }
@@ -140,6 +149,7 @@ impl DropReason {
             Self::Malformed(fault) => fault.description(),
             Self::Fragment(fault) => fault.description(),
             Self::State(refusal) => refusal.description(),
+            Self::Gateway(remark) => remark.description(),
             Self::Cut(cut) => cut.description(),
         }
     }
@@ -148,6 +158,23 @@ impl DropReason {
 impl fmt::Display for DropReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
+    }
+}
+
+/// The name of a gateway's reason to refuse a packet.
+const fn of_gateway(remark: Remark) -> &'static str {
+    match remark {
+        Remark::Bounce => "gateway_bounce",
+        Remark::ThirdParty => "gateway_third_party",
+        Remark::PrivilegedPort => "gateway_privileged_port",
+        Remark::Malformed => "gateway_malformed",
+        Remark::Overlong => "gateway_overlong",
+        Remark::WrongSide => "gateway_wrong_side",
+        Remark::Unasked => "gateway_unasked",
+        Remark::RuledOut => "gateway_ruled_out",
+        Remark::InconsistentRetransmission => "gateway_inconsistent_retransmission",
+        Remark::OutOfOrder => "gateway_out_of_order",
+        Remark::WindowFull => "gateway_window_full",
     }
 }
 
@@ -166,6 +193,12 @@ impl From<FragmentFault> for DropReason {
 impl From<Refusal> for DropReason {
     fn from(refusal: Refusal) -> Self {
         Self::State(refusal)
+    }
+}
+
+impl From<Remark> for DropReason {
+    fn from(remark: Remark) -> Self {
+        Self::Gateway(remark)
     }
 }
 
@@ -230,6 +263,13 @@ wire::named! {
 mod tests {
     use super::*;
     use std::collections::HashSet;
+
+    #[test]
+    fn a_gateway_s_reason_is_its_remark() {
+        for &remark in Remark::ALL {
+            assert_eq!(DropReason::Gateway(remark).name(), format!("gateway_{remark}"));
+        }
+    }
 
     #[test]
     fn reasons_are_dense_and_their_names_unique() {

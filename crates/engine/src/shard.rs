@@ -3,7 +3,8 @@
 //! Per burst, in stages over the whole burst so that memory is fetched ahead: every frame is parsed and
 //! screened and its bucket asked for; then its entry is asked for; then, in order of arrival, it is judged.
 //! Whatever a frame meets on its way has a file of its own: [`crate::screen`] what needs no state,
-//! `known` a living session, `unknown` the policy, `related` ICMP errors, `fragments`, `upkeep` timers and
+//! `known` a living session, `gateway` what a control session announces, `unknown` the policy and what is
+//! expected, `related` ICMP errors, `fragments`, `upkeep` timers and
 //! changes of policy.
 //!
 //! Invariants: a session is created and touched by its owner alone; a frame leaves by exactly one of
@@ -11,8 +12,10 @@
 
 mod census;
 mod fragments;
+mod gateway;
 mod known;
 mod listing;
+mod records;
 mod reject;
 mod related;
 mod short;
@@ -24,6 +27,7 @@ use std::sync::Arc;
 
 use arrayvec::ArrayVec;
 use policy::{PortIndex, Query};
+use session::expectation::{Expectations, Publisher};
 use session::fragment::Gatherer;
 use session::memory::Memory;
 use session::tombstone::Tombstones;
@@ -37,6 +41,7 @@ use crate::skew::{Sketch, Skew};
 use crate::{Arrivals, Cause, Cut, DropReason, Epitaph, Snapshot};
 
 use self::census::Census;
+use self::records::Records;
 use self::reject::Allowance;
 use self::short::Short;
 use self::upkeep::Sweep;
@@ -49,6 +54,9 @@ pub type Burst<F> = ArrayVec<F, BURST>;
 
 /// A burst of frames from another worker.
 pub type HandedBurst<F> = ArrayVec<(F, Handover), BURST>;
+
+/// Connections that are expected by all workers together, at most.
+pub const EXPECTATIONS: usize = 16_384;
 
 /// What a shard is made with.
 #[derive(Clone, Debug)]
@@ -67,6 +75,8 @@ pub struct ShardConfig {
     pub fragments: session::fragment::Limits,
     /// How many ended sessions are remembered, so that the drop of a late packet can say why.
     pub tombstones: usize,
+    /// Where the connections that gateways announce are expected: one table for all workers.
+    pub expectations: Arc<Expectations>,
     /// Until then TCP in the middle of its connection is picked up where a rule allows it, strict or not:
     /// for connections that were there before a restart. [`Time::ZERO`]: never.
     pub pickup_until: Time,
@@ -75,9 +85,14 @@ pub struct ShardConfig {
 impl ShardConfig {
     /// Sessions that the shard has room for: its part of the box's `max`, rounded up, and with more than one
     /// shard a quarter more, as the hash never divides evenly.
-    pub fn capacity(&self, max: u32) -> u32 {
-        let part = max.div_ceil(u32::from(self.share.max(1)));
-        if self.share > 1 { part.saturating_add(part / 4) } else { part }.max(1)
+    pub fn capacity(share: u16, max: u32) -> u32 {
+        let part = max.div_ceil(u32::from(share.max(1)));
+        if share > 1 { part.saturating_add(part / 4) } else { part }.max(1)
+    }
+
+    /// Octets that the map of what is kept of read and announced sessions takes.
+    pub const fn records_memory(share: u16) -> usize {
+        Records::memory(share)
     }
 }
 
@@ -105,6 +120,8 @@ struct Core<F, M: Memory> {
     fragments: Gatherer<F>,
     tombstones: Tombstones<Epitaph>,
     census: Census,
+    records: Records,
+    publisher: Publisher,
     counters: Counters,
     own_macs: OwnMacs,
     allowance: Allowance,
@@ -150,6 +167,8 @@ struct Packet<'a> {
     octets: u32,
     /// How it came here.
     arrival: Arrival,
+    /// Of a datagram in fragments its transport header and all that follows.
+    gathered: Option<&'a [u8]>,
 }
 
 /// How a packet came to the worker that looks at it.
@@ -215,7 +234,7 @@ impl<F: Frame, M: Memory> Shard<F, M> {
         snapshot: Arc<Snapshot>,
         memory: &mut M,
     ) -> Result<Self, M::Error> {
-        let capacity = config.capacity(snapshot.limits.max);
+        let capacity = ShardConfig::capacity(config.share, snapshot.limits.max);
         let ShardConfig {
             worker,
             workers,
@@ -224,6 +243,7 @@ impl<F: Frame, M: Memory> Shard<F, M> {
             own_macs,
             fragments,
             tombstones,
+            expectations,
             pickup_until,
         } = config;
         let core = Core {
@@ -233,6 +253,8 @@ impl<F: Frame, M: Memory> Shard<F, M> {
             fragments: Gatherer::new(fragments, seed),
             tombstones: Tombstones::new(tombstones),
             census: Census::new(seed, share, &snapshot),
+            records: Records::new(seed, share, capacity),
+            publisher: Publisher::new(expectations, worker.0),
             counters: Counters::default(),
             own_macs,
             allowance: Allowance::default(),
@@ -482,9 +504,38 @@ impl<'a> Packet<'a> {
             } else {
                 Arrival::Otherwise
             },
+            gathered: None,
+        }
+    }
+
+    /// What TCP or UDP carries.
+    fn payload(&self) -> &'a [u8] {
+        let Descriptor { l4, end, .. } = *self.descriptor;
+        let transport = match self.gathered {
+            Some(gathered) => Some(gathered),
+            None => self.bytes.get(usize::from(l4)..usize::from(end)),
+        };
+        let transport = transport.unwrap_or_default();
+        match &self.descriptor.transport {
+            Transport::Tcp(segment) => {
+                let header = transport.len().saturating_sub(usize::from(segment.payload));
+                &transport[header..]
+            }
+            Transport::Udp(datagram) => {
+                let end = UDP_HEADER + usize::from(datagram.payload);
+                transport.get(UDP_HEADER..end).unwrap_or_default()
+            }
+            Transport::None
+            | Transport::Icmp(_)
+            | Transport::Icmpv6(_)
+            | Transport::Sctp(_)
+            | Transport::Other => &[],
         }
     }
 }
+
+/// Octets of UDP's header.
+const UDP_HEADER: usize = 8;
 
 /// The domain of the wire and the VLAN tags of a packet.
 #[inline]

@@ -1,7 +1,8 @@
 //! The names that need no definition: services, IP protocols, ICMP messages.
 
 use crate::{
-    Gateway, IcmpVersion, ItemTraits, L4PortRange, ServiceItem, ServiceMatch, TimeoutOverrides,
+    Gateway, IcmpVersion, ItemTraits, L4PortRange, ReadingTraits, ServiceItem, ServiceMatch,
+    TimeoutOverrides,
 };
 
 /// A service that every configuration knows.
@@ -25,6 +26,7 @@ impl BuiltinService {
             matches: *matches,
             traits: ItemTraits {
                 gateway: self.gateway,
+                reading: ReadingTraits::DEFAULT,
                 answered: self.answered && matches.protocol() == Some(UDP),
                 timeouts: TimeoutOverrides::EMPTY,
             },
@@ -148,12 +150,14 @@ const SERVICES: &[BuiltinService] = &[
     plain("imaps", &[tcp(993)]),
     plain("iperf3", &[tcp(5201), udp(5201)]),
     plain("ipp", &[tcp(631)]),
+    read_by(Gateway::Irc, "irc", &[tcp(6667)]),
     plain("kerberos", &[tcp(88), udp(88)]),
     plain("l2tp", &[udp(1701)]),
     plain("ldap", &[tcp(389), udp(389)]),
     plain("ldaps", &[tcp(636)]),
     plain("mdns", &[udp(5353)]),
     plain("memcached", &[tcp(11211)]),
+    read_by(Gateway::Mgcp, "mgcp", &[udp(2427), udp(2727)]),
     plain("mongodb", &[tcp(27017)]),
     plain("mqtt", &[tcp(1883)]),
     plain("mqtts", &[tcp(8883)]),
@@ -211,6 +215,8 @@ mod tests {
             SERVICES.iter().filter_map(|service| Some((service.name, service.gateway?))).collect();
         let expected = [
             ("ftp", Gateway::Ftp),
+            ("irc", Gateway::Irc),
+            ("mgcp", Gateway::Mgcp),
             ("pptp", Gateway::Pptp),
             ("rtsp", Gateway::Rtsp),
             ("sip", Gateway::Sip),

@@ -273,6 +273,7 @@ impl CompiledRule {
             matches: item.matches,
             traits: ServiceTraits {
                 gateway: item.traits.gateway,
+                reading: item.traits.reading,
                 answered: item.traits.answered,
                 timeouts: names.intern_timeouts(&item.traits.timeouts.overlaid(&rule.timeouts)),
             },
@@ -301,7 +302,9 @@ impl CompiledRule {
                 traits = Some((item.traits, item.own_timeouts));
                 continue;
             };
-            so_far.gateway = so_far.gateway.or(item.traits.gateway);
+            if so_far.gateway.is_none() {
+                (so_far.gateway, so_far.reading) = (item.traits.gateway, item.traits.reading);
+            }
             so_far.answered |= item.traits.answered;
             if !*own_timeouts && item.own_timeouts {
                 so_far.timeouts = item.traits.timeouts;

@@ -31,7 +31,8 @@ pub use linear::Mismatch;
 pub use names::{RuleId, RuleNames, TimeoutOverrides, TimeoutSet};
 pub use rule::{Action, LogWhen, Policy, Query, Rule, TcpMode, ZonePair};
 pub use service::{
-    Gateway, IcmpVersion, ItemTraits, L4PortRange, ServiceItem, ServiceMatch, ServiceTraits,
+    Gateway, IcmpVersion, ItemTraits, L4PortRange, ReadingTraits, ServiceItem, ServiceMatch,
+    ServiceTraits,
 };
 pub use topology::{
     DEFAULT_ETHERTYPES, EthPort, LinkMode, PortIndex, Topology, TopologyError, VlanZone, Wire,

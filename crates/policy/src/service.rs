@@ -17,6 +17,10 @@ wire::named! {
         Rtsp = "rtsp",
         /// PPTP, and its GRE tunnel.
         Pptp = "pptp",
+        /// MGCP, and the media that its SDP announces.
+        Mgcp = "mgcp",
+        /// IRC, and the direct connections that its users offer each other.
+        Irc = "irc",
     }
 }
 
@@ -25,10 +29,26 @@ wire::named! {
 pub struct ServiceTraits {
     /// The gateway that reads the conversation.
     pub gateway: Option<Gateway>,
+    /// How it reads.
+    pub reading: ReadingTraits,
     /// A conversation of queries and answers (DNS, NTP): its session ends soon after the last answer.
     pub answered: bool,
     /// The timeouts that differ from the general ones: the service's, with the rule's put over them.
     pub timeouts: Option<TimeoutSet>,
+}
+
+/// How a service's gateway reads.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct ReadingTraits {
+    /// A connection is expected only when the other side has agreed to it.
+    pub strict: bool,
+    /// Media may be announced for hosts other than the two that talk.
+    pub third_party: bool,
+}
+
+impl ReadingTraits {
+    /// As gateways read where nothing else is said.
+    pub const DEFAULT: Self = Self { strict: false, third_party: false };
 }
 
 /// What a service item says about its sessions beyond which packets it matches.
@@ -36,6 +56,8 @@ pub struct ServiceTraits {
 pub struct ItemTraits {
     /// The gateway that reads the conversation.
     pub gateway: Option<Gateway>,
+    /// How it reads.
+    pub reading: ReadingTraits,
     /// A conversation of queries and answers.
     pub answered: bool,
     /// The service's own timeouts.
@@ -44,8 +66,12 @@ pub struct ItemTraits {
 
 impl ItemTraits {
     /// No traits.
-    pub const NONE: Self =
-        Self { gateway: None, answered: false, timeouts: TimeoutOverrides::EMPTY };
+    pub const NONE: Self = Self {
+        gateway: None,
+        reading: ReadingTraits::DEFAULT,
+        answered: false,
+        timeouts: TimeoutOverrides::EMPTY,
+    };
 }
 
 /// An inclusive range of ports.

@@ -1,9 +1,10 @@
 //! Sessions: both directions of a conversation, remembered for exactly as long as it lives.
 //!
 //! This crate holds the session table, the trackers that follow each protocol, virtual time and
-//! timers, and the gathering of fragments. It never reads a clock, draws a random number or does I/O:
+//! timers, the gathering of fragments, and the connections that gateways expect. It never reads a clock, draws a random number or does I/O:
 //! time and seeds are arguments. It knows no policy: what may start a session is decided above it.
 
+pub mod expectation;
 pub mod fragment;
 pub mod key;
 mod lifetimes;

@@ -64,7 +64,7 @@ pub struct Entry {
     flags: u8,
     /// The port that the initiator's packets come in by.
     pub in_port: u8,
-    /// ICMP errors in the second that `flags` keeps.
+    /// ICMP errors in the second that `flags` keeps, and above them [`READ`].
     errors: u8,
     /// How far the conversation has come.
     pub track: Track,
@@ -80,6 +80,9 @@ const SECOND_SHIFT: u32 = 4;
 /// ICMP errors that a session may have in a second. A trace of a route by pings of one identifier has three errors of
 /// each of 30 routers, all within a second; nothing that is of use has more.
 const ERRORS_A_SECOND: u8 = 100;
+
+/// The bit of `errors` that its count does not reach: whether the caller reads what the session carries.
+const READ: u8 = 0x80;
 
 impl Entry {
     /// The side of the key that opened the session.
@@ -113,11 +116,22 @@ impl Entry {
         let second = u8::try_from(now.as_millis() / 1000 % 16).unwrap_or(0);
         if self.flags >> SECOND_SHIFT != second {
             self.flags = self.flags & ((1 << SECOND_SHIFT) - 1) | second << SECOND_SHIFT;
-            self.errors = 0;
+            self.errors &= READ;
         }
-        let admitted = self.errors < ERRORS_A_SECOND;
+        let admitted = self.errors & !READ < ERRORS_A_SECOND;
         self.errors += u8::from(admitted);
         admitted
+    }
+
+    /// Whether the caller reads what the session carries: a tracker's word is not the last on its packets.
+    #[inline]
+    pub const fn is_read(&self) -> bool {
+        self.errors & READ != 0
+    }
+
+    /// Says whether it does.
+    pub fn set_read(&mut self, read: bool) {
+        self.errors = self.errors & !READ | if read { READ } else { 0 };
     }
 
     /// The IP protocol number.

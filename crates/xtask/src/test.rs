@@ -57,6 +57,16 @@ pub(crate) fn run() -> Result<ExitCode> {
         note(ok || tally.failed > 0);
     }
 
+    note(
+        step(
+            "models of shared memory",
+            cargo()
+                .env("RUSTFLAGS", "--cfg loom")
+                .env("CARGO_TARGET_DIR", checkout().join("target/loom"))
+                .args(["test", "--quiet", "-p", "session", "--lib", "model::"]),
+        )?
+        .ok,
+    );
     let docs = cargo()
         .env("RUSTDOCFLAGS", "-D warnings")
         .args(["doc", "--no-deps", "--workspace", "--quiet"])

@@ -336,6 +336,16 @@ fn any_may_be_written_and_tcp_modes_and_timeouts_are_taken() {
 }
 
 #[test]
+fn a_service_may_say_how_its_gateway_reads() {
+    let text = format!(
+        "{PORTS}{RULE}service = [\"pbx\"]\n[services]\npbx = {{ items = [\"sip\"], strict = true, third_party = true }}\n"
+    );
+    let item = &parse(&text).policy.rules[0].services[0];
+    assert_eq!(item.traits.gateway, Some(Gateway::Sip), "that of the built-in service");
+    assert!(item.traits.reading.strict && item.traits.reading.third_party);
+}
+
+#[test]
 fn a_service_may_name_its_gateway() {
     let document = format!(
         "{PORTS}{RULE}service = [\"alt\"]\n[services]\nalt = {{ items = [\"tcp/2121\"], gateway = \"ftp\" }}\n"

@@ -348,6 +348,12 @@ fn services() {
             "one",
         ),
         (
+            "[services]\na = { items = [\"tcp/1\"], strict = true }",
+            "true",
+            "here is none",
+            "gateway",
+        ),
+        (
             "[services]\na = { gateway = \"ftp\" }",
             "{ gateway = \"ftp\" }",
             "\"items\" is missing",

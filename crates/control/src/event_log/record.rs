@@ -8,13 +8,13 @@ use serde::Serialize;
 
 use crate::clock::Timestamp;
 use crate::commit::Committed;
-use crate::documents::{rule_name, session_id};
+use crate::documents::{parent_id, rule_name, session_id};
 
 /// An event with names in the place of identities. Its shape is a promise to those who read logs:
 /// fields are added, never renamed.
 #[derive(Debug, Serialize)]
 pub(super) struct Record<'a> {
-    /// `session_start`, `session_end` or `deny`.
+    /// `session_start`, `session_end`, `deny` or `gateway_remark`.
     event: &'static str,
     time: String,
     worker: u16,
@@ -37,6 +37,15 @@ pub(super) struct Record<'a> {
     rule: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'static str>,
+    /// The session that announced this one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parent: Option<SessionId>,
+    /// The gateway that announced this session, or else that reads it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    gateway: Option<&'static str>,
+    /// Of a gateway's remark: whether the packet was dropped for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refused: Option<bool>,
     #[serde(flatten)]
     totals: Option<Totals>,
 }
@@ -60,6 +69,13 @@ impl<'a> Record<'a> {
                 ("session_end", Some(created), Some(reason.name()), Some(totals))
             }
             EventKind::Deny { reason } => ("deny", None, Some(reason.name()), None),
+            EventKind::Remark { remark, created, refused: _ } => {
+                ("gateway_remark", created, Some(remark.name()), None)
+            }
+        };
+        let refused = match event.kind {
+            EventKind::Remark { refused, .. } => Some(refused),
+            EventKind::SessionStart | EventKind::SessionEnd { .. } | EventKind::Deny { .. } => None,
         };
         let session = event.slot.zip(created);
         let proto = Protocol(event.protocol);
@@ -82,6 +98,9 @@ impl<'a> Record<'a> {
             to: topology.zone_name(event.to),
             rule: event.rule.map(|rule| rule_name(policy, rule)),
             reason,
+            parent: event.parent.map(parent_id),
+            gateway: event.gateway.map(engine::Gateway::name),
+            refused,
             totals,
         }
     }

@@ -4,7 +4,10 @@
 
 use std::collections::HashMap;
 
-use engine::{Arrivals, Cause, Counter, Counters, DropReason, EndReason, Protocol, RuleHits};
+use engine::{
+    Arrivals, Cause, Counter, Counters, DropReason, EndReason, Ended, Gateway, Protocol, Remark,
+    RuleHits,
+};
 use policy::RuleId;
 use prometheus::core::Desc;
 use prometheus::proto::{self, LabelPair, Metric, MetricFamily, MetricType};
@@ -76,6 +79,19 @@ const DEFINITIONS: &[Definition] = &[
     ("sessions_max", "The most sessions there may be.", &[]),
     ("sessions_created_total", "Sessions created.", &["proto"]),
     ("sessions_ended_total", "Sessions ended.", &["proto", "reason"]),
+    ("expectations", "Connections that gateways announced and that may come now.", &[]),
+    ("expectations_published_total", "Connections that gateways announced.", &["proto"]),
+    ("expectations_claimed_total", "Announced connections that came.", &["proto"]),
+    (
+        "expectations_ended_total",
+        "Announced connections that did not come, by why they are not expected any more.",
+        &["proto", "reason"],
+    ),
+    (
+        "gateway_remarks_total",
+        "What gateways found wrong in the conversations that they read.",
+        &["proto", "reason"],
+    ),
     ("rule_hits_total", "Sessions that a rule allowed and packets that it refused.", &["rule"]),
     ("rule_sessions", "Living sessions that a rule allows.", &["rule"]),
     (
@@ -162,6 +178,7 @@ pub(super) fn collect(
     ports(&mut families, &reading.ports);
     workers(&mut families, reading);
     sessions(&mut families, &sum, policy);
+    gateways(&mut families, &sum);
     families.counter(by_rule(reading, policy, rules, |hits| hits.hits));
     families.gauge(by_rule(reading, policy, rules, |hits| u64::from(hits.sessions)));
     families.gauge(by_rule(reading, policy, rules, |hits| u64::from(hits.embryonic)));
@@ -268,6 +285,29 @@ fn sessions(families: &mut Families, sum: &Counters, policy: &Committed) {
         EndReason::ALL.iter().map(move |&reason| {
             let labels = vec![protocol.name().to_owned(), reason.name().to_owned()];
             (labels, sum.get(Counter::Ended(protocol, reason)))
+        })
+    }));
+}
+
+fn gateways(families: &mut Families, sum: &Counters) {
+    families.gauge([(Vec::new(), sum.expectations())]);
+    let each = |count: fn(Gateway) -> Counter| {
+        Gateway::ALL
+            .iter()
+            .map(move |&gateway| (vec![gateway.name().to_owned()], sum.get(count(gateway))))
+    };
+    families.counter(each(Counter::Published));
+    families.counter(each(Counter::Claimed));
+    let labels =
+        |gateway: Gateway, reason: &str| vec![gateway.name().to_owned(), reason.to_owned()];
+    families.counter(Gateway::ALL.iter().flat_map(|&gateway| {
+        Ended::ALL.iter().map(move |&why| {
+            (labels(gateway, why.name()), sum.get(Counter::Unclaimed(gateway, why)))
+        })
+    }));
+    families.counter(Gateway::ALL.iter().flat_map(|&gateway| {
+        Remark::ALL.iter().map(move |&remark| {
+            (labels(gateway, remark.name()), sum.get(Counter::Remarked(gateway, remark)))
         })
     }));
 }

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-use engine::{Cause, DropReason, EndReason, Protocol};
+use engine::{Cause, DropReason, EndReason, Ended, Gateway, Protocol, Remark};
 
 use super::*;
 use crate::fake::{self, FakePlane};
@@ -71,6 +71,20 @@ fn every_series_exists_from_the_start() {
             expect("sessions_ended_total", &labels);
         }
         expect("sessions_created_total", &format!("{{proto=\"{protocol}\"}}"));
+    }
+    expect("expectations", "");
+    for gateway in Gateway::ALL {
+        for name in ["expectations_published_total", "expectations_claimed_total"] {
+            expect(name, &format!("{{proto=\"{gateway}\"}}"));
+        }
+        for why in Ended::ALL {
+            let labels = format!("{{proto=\"{gateway}\",reason=\"{why}\"}}");
+            expect("expectations_ended_total", &labels);
+        }
+        for remark in Remark::ALL {
+            let labels = format!("{{proto=\"{gateway}\",reason=\"{remark}\"}}");
+            expect("gateway_remarks_total", &labels);
+        }
     }
     for rule in ["inside-out", "no-telnet"] {
         expect("rule_hits_total", &format!("{{rule=\"{rule}\"}}"));

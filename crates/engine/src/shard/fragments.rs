@@ -16,9 +16,6 @@ use crate::{Cause, DropReason, owner};
 
 use super::{Arrival, Core, Fate, Packet, Place, Turn, context};
 
-/// Octets of a datagram that are read to judge it: every header, and the packet that an ICMP error quotes.
-const PREFIX: usize = wire::PREFIX_OCTETS + 576;
-
 impl<F: Frame, M: Memory> Core<F, M> {
     /// A fragment from a port, or from a worker that is not the owner of its address pair.
     pub(super) fn gather_first<O: Outbox<F>>(
@@ -87,16 +84,16 @@ impl<F: Frame, M: Memory> Core<F, M> {
         let Outcome::Whole(whole) = outcome else {
             return None;
         };
-        let mut prefix = vec![0; PREFIX];
-        let read = whole.read(0, &mut prefix);
-        prefix.truncate(read);
+        let mut content = vec![0; usize::from(whole.len())];
+        let read = whole.read(0, &mut content);
+        content.truncate(read);
         let first = &whole.first()?.frame;
         let joined = Joined {
             descriptor: parse(first).ok()?,
             bytes: first.as_ref().to_vec(),
             port: first.port(),
             octets: whole.pieces().iter().map(|piece| network_octets(&piece.frame)).sum(),
-            prefix,
+            content,
             length: whole.len(),
             next_header: whole.next_header(),
             hops,
@@ -143,7 +140,7 @@ impl<F: Frame, M: Memory> Core<F, M> {
         let v6 = joined.descriptor.class == Class::Ipv6;
         let length = usize::from(joined.length);
         let reassembled =
-            match wire::parse_transport(joined.next_header, v6, &joined.prefix, length) {
+            match wire::parse_transport(joined.next_header, v6, &joined.content, length) {
                 Ok(reassembled) => reassembled,
                 Err(fault) => return Fate::drop(fault),
             };
@@ -160,10 +157,11 @@ impl<F: Frame, M: Memory> Core<F, M> {
             frames,
             octets: joined.octets,
             arrival: Arrival::Otherwise,
+            gathered: joined.content.get(usize::from(reassembled.start)..),
         };
         if is_error(&descriptor.transport) {
             let quote = usize::from(reassembled.start) + ICMP_HEADER;
-            let quoted = joined.prefix.get(quote..).ok_or(wire::Fault::QuotedTruncated);
+            let quoted = joined.content.get(quote..).ok_or(wire::Fault::QuotedTruncated);
             let quoted = quoted.and_then(|quote| wire::parse_quote(v6, quote));
             return match self.judge_error(turn, &packet, quoted) {
                 // Its frames are gathered again where they go, as any datagram's.
@@ -189,7 +187,8 @@ struct Joined {
     bytes: Vec<u8>,
     port: policy::PortIndex,
     octets: u32,
-    prefix: Vec<u8>,
+    /// The fragmentable part of the whole: gateways read what is in it.
+    content: Vec<u8>,
     length: u16,
     next_header: u8,
     hops: u8,

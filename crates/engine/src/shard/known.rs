@@ -1,6 +1,7 @@
 //! A packet of a living session, and the end of sessions.
 
 use policy::{PortIndex, RuleId};
+use session::expectation::Ended;
 use session::memory::Memory;
 use session::track::EvictionClass;
 use session::{Direction, Slot, Summary, TimeoutClass, track};
@@ -9,6 +10,7 @@ use crate::counters::Counter;
 use crate::frame::{Frame, Judgement, Outbox, Verdict};
 use crate::{Cut, EndReason, Snapshot};
 
+use super::records::Record;
 use super::upkeep::member;
 use super::{Core, Fate, Lookup, Packet, Turn};
 
@@ -53,6 +55,12 @@ impl<F: Frame, M: Memory> Core<F, M> {
                 return Fate::Discard(judgement(Verdict::Drop(refusal.into()), &entry.track));
             }
         };
+        if entry.is_read() {
+            let after = entry.track;
+            if let Some(remark) = self.read(turn, packet, slot, direction) {
+                return Fate::Discard(judgement(Verdict::Drop(remark.into()), &after));
+            }
+        }
         Fate::Forward(
             turn.snapshot.topology.partner(packet.port),
             self.follow(turn, slot, direction, before, (packet.frames, packet.octets), ended),
@@ -153,12 +161,13 @@ impl<F: Frame, M: Memory> Core<F, M> {
         reason: EndReason,
     ) {
         let summary = self.summary(turn, slot);
+        let record = self.forget(slot, Ended::ParentEnded);
         self.counters.move_session(Some(&summary.track), None);
         self.counters.increment(Counter::Ended(summary.track.protocol(), reason));
         self.census.close(&member(turn.snapshot, &summary), turn.snapshot);
         self.bury(turn.now, &summary, reason);
         if summary.mark {
-            let event = self.end_event(turn, &summary, reason);
+            let event = self.end_event(turn, &summary, record.as_ref(), reason);
             turn.out.event(&event);
         }
         self.sessions.close(slot);
@@ -167,6 +176,15 @@ impl<F: Frame, M: Memory> Core<F, M> {
     /// All that is known of a session.
     pub(super) fn summary<O>(&self, turn: &Turn<'_, O>, slot: Slot) -> Summary {
         self.sessions.summary(slot, turn.now, turn.lifetimes)
+    }
+
+    /// Takes a session's record away, and what it has announced with it.
+    fn forget(&mut self, slot: Slot, why: Ended) -> Option<Record> {
+        let record = self.records.remove(slot)?;
+        if let Some(conversation) = &record.conversation {
+            self.withdraw(conversation, why);
+        }
+        Some(record)
     }
 }
 

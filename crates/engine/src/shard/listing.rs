@@ -5,12 +5,13 @@ use session::memory::Memory;
 use session::{Direction, Entry, Found, Key, Lifetimes, Side, Slot, Time};
 use wire::Descriptor;
 
-use crate::EndReason;
 use crate::frame::{Frame, Outbox};
 use crate::listing::{SessionFilter, SessionView};
+use crate::{EndReason, Snapshot};
 
 use super::known::comes_from_its_side;
-use super::{Shard, Turn, first_query};
+use super::records::Record;
+use super::{Core, Shard, Turn, first_query};
 
 impl<F: Frame, M: Memory> Shard<F, M> {
     /// Shows the living sessions that a filter means, among at most `budget` slots from `cursor` on.
@@ -33,8 +34,7 @@ impl<F: Frame, M: Memory> Shard<F, M> {
             if core.sessions.is_stale(slot, now, lifetimes) {
                 continue;
             }
-            let summary = core.sessions.summary(slot, now, lifetimes);
-            let view = SessionView::new(snapshot, &summary, now);
+            let view = core.view(snapshot, now, lifetimes, slot);
             if filter.matches(&view, snapshot) {
                 show(view);
             }
@@ -60,6 +60,21 @@ impl<F: Frame, M: Memory> Shard<F, M> {
             core.end(&mut turn, slot, EndReason::Cleared);
         }
         (u32::try_from(slots.len()).unwrap_or(u32::MAX), next)
+    }
+}
+
+impl<F, M: Memory> Core<F, M> {
+    pub(super) fn view(
+        &self,
+        snapshot: &Snapshot,
+        now: Time,
+        lifetimes: &Lifetimes,
+        slot: Slot,
+    ) -> SessionView {
+        let summary = self.sessions.summary(slot, now, lifetimes);
+        let record = self.records.get(slot);
+        let parent = record.and_then(Record::parent);
+        SessionView::new(snapshot, &summary, now, parent, record.and_then(Record::gateway))
     }
 }
 
@@ -89,8 +104,7 @@ impl<F: Frame, M: Memory> Shard<F, M> {
     }
 
     pub(crate) fn view(&self, now: Time, slot: Slot) -> SessionView {
-        let summary = self.core.sessions.summary(slot, now, self.lifetimes());
-        SessionView::new(&self.snapshot, &summary, now)
+        self.core.view(&self.snapshot, now, self.lifetimes(), slot)
     }
 
     pub(crate) fn is_right_side(&self, slot: Slot, port: PortIndex, direction: Direction) -> bool {

@@ -81,7 +81,10 @@ impl<F: Frame, M: Memory> Core<F, M> {
             Direction::Original => frame.port(),
             Direction::Reply => partner,
         };
-        if entry.generation != turn.snapshot.mark() || entry.in_port != initiators_port.0 {
+        if entry.generation != turn.snapshot.mark()
+            || entry.in_port != initiators_port.0
+            || entry.is_read()
+        {
             return None;
         }
         let before = entry.track;

@@ -4,7 +4,6 @@ use session::memory::Memory;
 use session::{Found, Time};
 
 use crate::frame::Frame;
-use crate::listing::SessionView;
 use crate::owner::{rss_hash, steering_hash, worker_of};
 use crate::skew::{HEAVIEST, HeavySession, Skew};
 use crate::{Arrivals, Snapshot};
@@ -73,8 +72,7 @@ impl<F: Frame, M: Memory> Core<F, M> {
             }
             let found = self.sessions.find(&place.key, place.hash, None, now, lifetimes);
             if let Found::Live(slot) = found {
-                let summary = self.sessions.summary(slot, now, lifetimes);
-                let view = SessionView::new(snapshot, &summary, now);
+                let view = self.view(snapshot, now, lifetimes, slot);
                 skew.sessions.push(HeavySession { view, samples: place.certain() });
             }
         }

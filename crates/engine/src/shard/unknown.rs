@@ -1,6 +1,8 @@
 //! A packet without a session: whose is it, may it open one, and does the policy let it?
 
-use policy::{Action, Decision, TcpMode};
+use alg::Options;
+use policy::{Action, Decision, LogWhen, PortIndex, RuleId, TcpMode, TimeoutSet};
+use session::expectation::{Found, Newcomer};
 use session::memory::Memory;
 use session::track::{EvictionClass, Refusal, Track};
 use session::{Direction, Opening, Slot};
@@ -8,9 +10,13 @@ use wire::Transport;
 
 use crate::counters::Counter;
 use crate::frame::{Event, EventKind, Frame, Judgement, Outbox, Verdict};
-use crate::{Cause, Cut, DropReason, EndReason, Epitaph, Snapshot, owner};
+use crate::gateway::reading;
+use crate::{Cause, Cut, DropReason, EndReason, Epitaph, Gateway, Snapshot, owner};
 
 use super::census::Member;
+use super::gateway::named;
+use super::known::comes_from_its_side;
+use super::records::{Conversation, Descent, Record};
 use super::{Arrival, Core, Fate, Lookup, Packet, Turn, first_query, upkeep};
 
 impl<F: Frame, M: Memory> Core<F, M> {
@@ -45,6 +51,25 @@ impl<F: Frame, M: Memory> Core<F, M> {
                 return self.refuse_stray(lookup, refusal);
             }
         }
+        if let Ok(track) = strict
+            && let Some(grant) = self.expected(turn, packet, lookup)
+            && let Some(fate) = self.admit(turn, packet, lookup, grant, track, successor_of)
+        {
+            return fate;
+        }
+        self.judge_by_policy(turn, packet, lookup, strict, successor_of)
+    }
+
+    /// Judges a packet that may open a session by what the rules say.
+    fn judge_by_policy<O: Outbox<F>>(
+        &mut self,
+        turn: &mut Turn<'_, O>,
+        packet: &Packet<'_>,
+        lookup: &Lookup,
+        strict: Result<Track, Refusal>,
+        successor_of: Option<Slot>,
+    ) -> Fate {
+        let just_started = turn.now < self.pickup_until;
         let query = first_query(turn.snapshot, packet.descriptor, packet.port, lookup);
         let decision = turn.snapshot.policy.decide(&query);
         let loose = just_started || decision.tcp == TcpMode::Loose;
@@ -61,7 +86,12 @@ impl<F: Frame, M: Memory> Core<F, M> {
             track.end_with_answer();
         }
         match decision.action {
-            Action::Allow => self.admit(turn, packet, lookup, &decision, track, successor_of),
+            Action::Allow => {
+                let grant = Grant::of(&decision);
+                let fate = self.admit(turn, packet, lookup, grant, track, successor_of);
+                // Only a claim can fail, and here is none.
+                fate.unwrap_or_else(|| Fate::drop(Cut::NoRule))
+            }
             Action::Drop => {
                 let reason = match decision.rule {
                     Some(_) => Cut::RuleDrop,
@@ -71,31 +101,63 @@ impl<F: Frame, M: Memory> Core<F, M> {
                         self.epitaph(lookup).filter(answers).map_or(Cut::NoRule, Cut::of_late)
                     }
                 };
-                self.deny(turn, packet, lookup, &decision, Verdict::Drop(reason.into()))
+                self.deny(
+                    turn,
+                    packet,
+                    lookup,
+                    (decision.rule, decision.log),
+                    Verdict::Drop(reason.into()),
+                )
             }
             Action::Reject => {
                 self.answer(turn, packet);
                 let verdict = Verdict::Reject(Cut::RuleReject.into());
-                self.deny(turn, packet, lookup, &decision, verdict)
+                self.deny(turn, packet, lookup, (decision.rule, decision.log), verdict)
             }
         }
     }
 
-    /// Opens the session that the policy allows, if there is room.
+    /// What lets a packet in because a gateway has announced it: the rule of the session that it read.
+    fn expected<O>(
+        &self,
+        turn: &Turn<'_, O>,
+        packet: &Packet<'_>,
+        lookup: &Lookup,
+    ) -> Option<Grant> {
+        let newcomer = Newcomer {
+            context: lookup.key.context,
+            protocol: lookup.key.protocol,
+            source: lookup.key.endpoint(lookup.side),
+            destination: lookup.key.endpoint(lookup.side.other()),
+        };
+        let (found, expectation) = self.publisher.table().find(&newcomer, turn.now, |it| {
+            let in_port = PortIndex(it.in_port);
+            comes_from_its_side(turn.snapshot, in_port, packet.port, Direction::Original)
+        })?;
+        let gateway = named(expectation.gateway)?;
+        let descent = Descent { gateway, parent: expectation.parent };
+        let decision = descent.decide(turn.snapshot)?;
+        // The announced connection is not read, and does not end with an answer.
+        Some(Grant { reads: None, claims: Some((found, descent)), ..Grant::of(&decision) })
+    }
+
+    /// Opens the session that is granted, if there is room. None: it was to be claimed, and another packet
+    /// was faster.
     fn admit<O: Outbox<F>>(
         &mut self,
         turn: &mut Turn<'_, O>,
         packet: &Packet<'_>,
         lookup: &Lookup,
-        decision: &Decision,
+        grant: Grant,
         track: Track,
         successor_of: Option<Slot>,
-    ) -> Fate {
+    ) -> Option<Fate> {
+        let Grant { rule, log, timeouts, reads, claims } = grant;
         let refused =
-            |cut: Cut| Fate::Discard(Judgement { rule: decision.rule, ..Judgement::drop(cut) });
+            |reason: DropReason| Some(Fate::Discard(Judgement { rule, ..Judgement::drop(reason) }));
         let member = Member {
             generation: turn.snapshot.mark(),
-            rule: decision.rule,
+            rule,
             source: lookup.key.endpoint(lookup.side).0,
             destination: lookup.key.endpoint(lookup.side.other()).0,
             from: turn.snapshot.zones(packet.port, lookup.key.context).0,
@@ -103,10 +165,33 @@ impl<F: Frame, M: Memory> Core<F, M> {
         };
         if let Err(cut) = self.within_limits(turn, &member, successor_of) {
             if matches!(cut, Cut::SourceLimit | Cut::ZoneEmbryonicLimit) {
-                return refused(cut);
+                return refused(cut.into());
             }
             // Its own limits are the rule's word.
-            return self.deny(turn, packet, lookup, decision, Verdict::Drop(cut.into()));
+            return Some(self.deny(turn, packet, lookup, (rule, log), Verdict::Drop(cut.into())));
+        }
+        let has_record = reads.is_some() || claims.is_some();
+        if has_record && !self.records.has_room(reads.is_some()) {
+            return refused(Cut::GatewayLimit.into());
+        }
+        let conversation = reads.map(|(gateway, options)| {
+            let mut conversation = Conversation::new(gateway, options, &lookup.key, lookup.side);
+            let read = conversation.hear(packet, Direction::Original);
+            (conversation, read)
+        });
+        if let Some((conversation, read)) = &conversation
+            && let Some(remark) = read.refused
+        {
+            self.refuse_first(turn, conversation.gateway, read, |core, turn, kind| {
+                core.packet_event(turn, packet, lookup, rule, kind)
+            });
+            return refused(remark.into());
+        }
+        if let Some((found, descent)) = &claims {
+            if !self.publisher.table().claim(*found) {
+                return None;
+            }
+            self.counters.increment(Counter::Claimed(descent.gateway));
         }
         if let Some(slot) = successor_of {
             self.end(turn, slot, EndReason::Reopened);
@@ -114,31 +199,43 @@ impl<F: Frame, M: Memory> Core<F, M> {
         let opening = Opening {
             initiator: lookup.side,
             track,
-            rule: decision.rule.map_or(u32::MAX, |rule| rule.0),
+            rule: rule.map_or(u32::MAX, |rule| rule.0),
             generation: turn.snapshot.mark(),
-            timeouts: Snapshot::row(decision.service.timeouts),
+            timeouts: Snapshot::row(timeouts),
             in_port: packet.port.0,
             // The end of a marked session is written to the log.
-            mark: decision.log.at_end(),
+            mark: log.at_end(),
         };
         let is_crowded = self.sessions.is_full();
         if is_crowded && !(self.sessions.has_place(lookup.hash) && self.make_room(turn)) {
-            return refused(Cut::TableFull);
+            return refused(Cut::TableFull.into());
         }
         let opened =
             self.sessions.open(&lookup.key, lookup.hash, opening, turn.now, turn.lifetimes);
         let Ok(slot) = opened else {
-            return refused(Cut::TableFull);
+            return refused(Cut::TableFull.into());
         };
         self.census.open(&member, turn.snapshot);
         self.counters.increment(Counter::Created(track.protocol()));
         self.counters.move_session(None, Some(&track));
-        self.census.hit(decision.rule, turn.now);
+        self.census.hit(rule, turn.now);
         self.sessions.count(slot, Direction::Original, packet.frames, packet.octets, turn.now);
-        if decision.log.at_start() {
+        let descent = claims.map(|(_, descent)| descent);
+        if log.at_start() {
             let kind = EventKind::SessionStart;
-            let event = self.packet_event(turn, packet, lookup, decision, kind);
-            turn.out.event(&Event { slot: Some(slot), ..event });
+            let event = self.packet_event(turn, packet, lookup, rule, kind);
+            let parent = descent.as_ref().map(Descent::parent_id);
+            let reads = reads.map(|(gateway, _)| gateway);
+            let gateway = descent.as_ref().map(|descent| descent.gateway).or(reads);
+            turn.out.event(&Event { slot: Some(slot), parent, gateway, ..event });
+        }
+        if has_record {
+            let (conversation, read) = conversation.unzip();
+            self.records.insert(slot, Record { conversation, descent: descent.map(Box::new) });
+            if let Some(read) = read {
+                self.act_on(turn, slot, &read);
+                self.go_on_reading(slot);
+            }
         }
         let judgement = Judgement {
             verdict: Verdict::Forward,
@@ -146,9 +243,9 @@ impl<F: Frame, M: Memory> Core<F, M> {
             created: true,
             direction: Some(Direction::Original),
             state: Some(track.state_name()),
-            rule: decision.rule,
+            rule,
         };
-        Fate::Forward(turn.snapshot.topology.partner(packet.port), judgement)
+        Some(Fate::Forward(turn.snapshot.topology.partner(packet.port), judgement))
     }
 
     /// Whether there may be one more session like this, if it takes the place of its predecessor.
@@ -174,18 +271,18 @@ impl<F: Frame, M: Memory> Core<F, M> {
         turn: &mut Turn<'_, O>,
         packet: &Packet<'_>,
         lookup: &Lookup,
-        decision: &Decision,
+        (rule, log): (Option<RuleId>, LogWhen),
         verdict: Verdict,
     ) -> Fate {
-        self.census.hit(decision.rule, turn.now);
+        self.census.hit(rule, turn.now);
         if let Some(reason) = verdict.reason()
-            && (decision.log.at_start() || decision.log.at_end())
+            && (log.at_start() || log.at_end())
         {
             let kind = EventKind::Deny { reason };
-            let event = self.packet_event(turn, packet, lookup, decision, kind);
+            let event = self.packet_event(turn, packet, lookup, rule, kind);
             turn.out.event(&event);
         }
-        Fate::Discard(Judgement { rule: decision.rule, ..Judgement::of(verdict) })
+        Fate::Discard(Judgement { rule, ..Judgement::of(verdict) })
     }
 
     /// A packet that may not open a session, whatever the policy says. The memory of ended sessions may
@@ -206,12 +303,35 @@ impl<F: Frame, M: Memory> Core<F, M> {
         turn: &Turn<'_, O>,
         packet: &Packet<'_>,
         lookup: &Lookup,
-        decision: &Decision,
+        rule: Option<RuleId>,
         kind: EventKind,
     ) -> Event {
         let Lookup { key, side, hash: _, guess: _ } = lookup;
-        let rule = decision.rule;
         self.event(turn, key, *side, packet.port, kind, rule)
+    }
+}
+
+/// What lets a packet open a session.
+#[derive(Clone, Copy, Debug)]
+struct Grant {
+    rule: Option<RuleId>,
+    log: LogWhen,
+    timeouts: Option<TimeoutSet>,
+    /// The gateway that reads the session, and how.
+    reads: Option<(Gateway, Options)>,
+    /// The expectation that it takes, and where that comes from.
+    claims: Option<(Found, Descent)>,
+}
+
+impl Grant {
+    fn of(decision: &Decision) -> Self {
+        Self {
+            rule: decision.rule,
+            log: decision.log,
+            timeouts: decision.service.timeouts,
+            reads: reading(&decision.service),
+            claims: None,
+        }
     }
 }
 

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use policy::{Action, PortIndex, Query, RuleId};
+use alg::Options;
+use policy::{Action, Decision, PortIndex, Query, RuleId};
+use session::expectation::{Ended, Parent};
 use session::memory::Memory;
 use session::tombstone::Tombstone;
 use session::track::{EvictionClass, Track};
@@ -10,9 +12,11 @@ use session::{Context, Key, Pressure, Side, Slot, Summary, Time};
 
 use crate::counters::Counter;
 use crate::frame::{Event, EventKind, Frame, Judgement, Outbox};
-use crate::{EndReason, Epitaph, Snapshot};
+use crate::gateway::reading;
+use crate::{EndReason, Epitaph, Gateway, Snapshot};
 
 use super::census::Member;
+use super::records::{Descent, Record};
 use super::{Core, Shard, Turn, query};
 
 /// Entries that one step of the timers examines.
@@ -41,8 +45,9 @@ impl<F: Frame, M: Memory> Shard<F, M> {
         let mut turn = Turn::new(now, snapshot, core.pressure, out);
         let timers = core.expire_sessions(&mut turn);
         let fragments = core.expire_fragments(&mut turn);
+        let expectations = core.expire_expectations(&turn);
         let sweep = core.sweep(&mut turn);
-        timers || fragments || sweep
+        timers || fragments || expectations || sweep
     }
 
     /// Takes over a new version of the policy between two bursts, and returns the old one, to be freed
@@ -118,11 +123,16 @@ impl<F: Frame, M: Memory> Core<F, M> {
         slot: Slot,
     ) -> bool {
         let summary = self.sessions.summary(slot, turn.now, turn.lifetimes);
-        let decision = turn.snapshot.policy.decide(&opening_query(turn.snapshot, &summary));
-        if decision.action != Action::Allow {
+        let decision = match &self.descent(slot) {
+            // A child stands and falls with the session that announced it.
+            Some(descent) => descent.decide(turn.snapshot),
+            None => Some(turn.snapshot.policy.decide(&opening_query(turn.snapshot, &summary))),
+        };
+        let Some(decision) = decision.filter(|decision| decision.action == Action::Allow) else {
             self.end(turn, slot, EndReason::PolicyChanged);
             return false;
-        }
+        };
+        self.read_as(slot, reading(&decision.service));
         self.census.leave(&member(turn.snapshot, &summary), turn.snapshot);
         let entry = self.sessions.entry_mut(slot);
         entry.generation = turn.snapshot.mark();
@@ -134,6 +144,27 @@ impl<F: Frame, M: Memory> Core<F, M> {
         self.census.enter(&member(turn.snapshot, &summary), turn.snapshot);
         self.sessions.rearm(slot, turn.now, turn.lifetimes);
         true
+    }
+
+    /// What announced a session, if any did.
+    fn descent(&self, slot: Slot) -> Option<Descent> {
+        self.records.get(slot)?.descent.as_deref().copied()
+    }
+
+    /// Has a session read as its rule says now. One that no gateway has read so far is not read from the middle on.
+    fn read_as(&mut self, slot: Slot, reading: Option<(Gateway, Options)>) {
+        let Some(conversation) = self.records.conversation(slot) else { return };
+        match reading {
+            Some((gateway, options)) if gateway == conversation.gateway => {
+                conversation.options = options;
+            }
+            Some(_) | None => {
+                if let Some(conversation) = self.records.close_conversation(slot) {
+                    self.withdraw(&conversation, Ended::PolicyChanged);
+                    self.sessions.entry_mut(slot).set_read(false);
+                }
+            }
+        }
     }
 
     /// Remembers an ended session.
@@ -148,6 +179,7 @@ impl<F: Frame, M: Memory> Core<F, M> {
         &self,
         turn: &Turn<'_, O>,
         summary: &Summary,
+        record: Option<&Record>,
         reason: EndReason,
     ) -> Event {
         let Summary { created, packets, bytes, .. } = *summary;
@@ -155,7 +187,8 @@ impl<F: Frame, M: Memory> Core<F, M> {
         let rule = rule_of(summary.rule);
         let in_port = PortIndex(summary.in_port);
         let event = self.event(turn, &summary.key, summary.initiator, in_port, kind, rule);
-        Event { slot: Some(summary.slot), ..event }
+        let (parent, gateway) = record.map_or((None, None), |it| (it.parent(), it.gateway()));
+        Event { slot: Some(summary.slot), parent, gateway, ..event }
     }
 
     /// An event about what `initiator` of a key started.
@@ -186,6 +219,8 @@ impl<F: Frame, M: Memory> Core<F, M> {
             to,
             vlan: key.context.vlan(),
             rule,
+            parent: None,
+            gateway: None,
         }
     }
 }
@@ -206,6 +241,18 @@ pub(super) fn member(snapshot: &Snapshot, summary: &Summary) -> Member {
 /// The rule of an entry.
 pub(super) fn rule_of(rule: u32) -> Option<RuleId> {
     (rule != u32::MAX).then_some(RuleId(rule))
+}
+
+impl Descent {
+    /// What the policy says of the session that announced this one; none: it does not have it read by the gateway
+    /// that did. This is a function of the parent's tuple: nobody has to ask the parent's worker.
+    pub(super) fn decide(&self, snapshot: &Snapshot) -> Option<Decision> {
+        let Parent { key, initiator, in_port, .. } = &self.parent;
+        let query = query(snapshot, PortIndex(*in_port), key, *initiator, None);
+        let decision = snapshot.policy.decide(&query);
+        let gateway = reading(&decision.service).map(|(gateway, _)| gateway);
+        (decision.action == Action::Allow && gateway == Some(self.gateway)).then_some(decision)
+    }
 }
 
 /// The question that the session's first packet put.

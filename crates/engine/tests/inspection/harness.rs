@@ -135,7 +135,9 @@ pub(crate) struct Rig {
 impl Rig {
     /// A box with this configuration.
     pub(crate) fn new(workers: u16, snapshot: &Arc<Snapshot>) -> Self {
-        Self::around(Cluster::new(workers, snapshot))
+        // A table of the real size takes too long to make for thousands of boxes.
+        let fragments = Fragments::default();
+        Self::around(Cluster::with_room(workers, snapshot, fragments, 65_536, 1024))
     }
 
     /// A ledger for shards without sessions.
@@ -375,7 +377,7 @@ pub(crate) fn run(input: &[u8]) {
     let snapshot = plan.snapshot();
     for workers in [1, 3] {
         let fragments = Fragments { datagrams: 16, frames: 64, octets: 32 << 10, fragments: 8 };
-        let mut rig = Rig::around(Cluster::with_room(workers, &snapshot, fragments, 64));
+        let mut rig = Rig::around(Cluster::with_room(workers, &snapshot, fragments, 64, 64));
         rig.nic_lies = true;
         // No mutation would get past a checksum.
         rig.cluster.on_the_wire(false);

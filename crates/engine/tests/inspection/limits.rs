@@ -248,6 +248,7 @@ fn shards_share_a_limit() {
         own_macs: Vec::new(),
         fragments: session::fragment::Limits::default(),
         tombstones: 16,
+        expectations: std::sync::Arc::new(engine::Expectations::new(1, 64, 1)),
         pickup_until: Time::ZERO,
     };
     let shard =

@@ -16,6 +16,7 @@ mod corpus;
 mod datagrams;
 mod errors;
 mod frame_sets;
+mod gateways;
 mod harness;
 mod invariants;
 mod limits;

@@ -1,5 +1,6 @@
 //! A new policy meets living sessions.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use arrayvec::ArrayVec;
@@ -160,6 +161,7 @@ fn the_next_packet_is_judged_by_the_new_policy() {
         own_macs: vec![Some([2, 0, 0, 0, 0, 0x77])],
         fragments: session::fragment::Limits::default(),
         tombstones: 16,
+        expectations: Arc::new(engine::Expectations::new(1, 64, 1)),
         pickup_until: Time::ZERO,
     };
     let Ok(mut shard) = Shard::new(config, plan.snapshot(), &mut Heap);

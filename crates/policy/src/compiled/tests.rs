@@ -315,7 +315,7 @@ fn some_item() -> impl Strategy<Value = ServiceItem> {
     (matches, any::<bool>(), timeouts).prop_map(|(matches, answered, timeouts)| ServiceItem {
         service: String::new(),
         matches,
-        traits: ItemTraits { gateway: None, answered, timeouts },
+        traits: ItemTraits { answered, timeouts, ..ItemTraits::NONE },
     })
 }
 

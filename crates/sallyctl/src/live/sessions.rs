@@ -114,6 +114,8 @@ pub(super) fn row(session: &Session) -> [String; 13] {
         out_port: _,
         rule,
         generation: _,
+        parent: _,
+        gateway: _,
         age_seconds,
         idle_seconds,
         expires_in_seconds,

@@ -34,6 +34,8 @@ fn tcp() -> Session {
         age_seconds: 192.0,
         idle_seconds: 0.3,
         expires_in_seconds: 3_599.7,
+        parent: None,
+        gateway: None,
         packets: [1_200, 3_400],
         bytes: [98_765, 4_567_890],
     }

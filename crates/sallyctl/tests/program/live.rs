@@ -6,7 +6,7 @@ use std::thread;
 
 use crate::support::{Place, Ran, sallyctl};
 
-const SESSION: &str = r#"{"id":"0-17-4000","worker":0,"proto":"tcp","source":"10.0.0.1","source_port":40000,"destination":"192.0.2.80","destination_port":443,"icmp_id":null,"vlan":null,"state":"established","from":"inside","to":"outside","in":"lan0","out":"wan0","rule":"inside-out","generation":3,"age_seconds":192.0,"idle_seconds":0.3,"expires_in_seconds":3599.7,"packets":[12,34],"bytes":[987,4567890]}"#;
+const SESSION: &str = r#"{"id":"0-17-4000","worker":0,"proto":"tcp","source":"10.0.0.1","source_port":40000,"destination":"192.0.2.80","destination_port":443,"icmp_id":null,"vlan":null,"state":"established","from":"inside","to":"outside","in":"lan0","out":"wan0","rule":"inside-out","generation":3,"parent":null,"gateway":null,"age_seconds":192.0,"idle_seconds":0.3,"expires_in_seconds":3599.7,"packets":[12,34],"bytes":[987,4567890]}"#;
 
 /// Runs the program against a daemon that answers with these lines. Returns the request, too.
 fn ask(words: &[&str], answer: &[&str]) -> (String, Ran) {

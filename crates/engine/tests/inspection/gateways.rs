@@ -1,0 +1,310 @@
+//! Sessions that gateways read, and the connections that they announce.
+//!
+//! Inside is a client of FTP and TFTP, outside a server of both. The policy lets the client out to the two services
+//! by name and nothing in: whatever comes in beside answers has been announced.
+
+use std::time::Duration;
+
+use engine::{Counter, EndReason, Ended, EventKind, Gateway, Remark, Time};
+use policy::{LogWhen, Rule, ServiceItem, builtin_services};
+use testkit::packet::flags::{ACK, PSH_ACK, RST, SYN, SYN_ACK};
+use testkit::packet::{Frame, TCP, Tcp};
+
+use crate::harness::{INSIDE, OUTSIDE, Plan, Rig};
+use crate::transcript::{Played, Step, change, inside, outcome, outside, play, swapped};
+
+const CLIENT: &str = "10.0.0.1:40000";
+const ASKER: &str = "10.0.0.1:5001";
+const TFTPD: &str = "192.0.2.69:69";
+const FTPD: &str = "192.0.2.69:21";
+
+/// The items of built-in services.
+fn services(names: &[&str]) -> Vec<ServiceItem> {
+    let named = builtin_services().iter().filter(|service| names.contains(&service.name));
+    named.flat_map(|service| service.items()).collect()
+}
+
+fn plan() -> Plan {
+    let mut plan = Plan::new();
+    plan.policy.rules[0] = Rule {
+        services: services(&["ftp", "tftp"]),
+        log: LogWhen::Both,
+        ..plan.policy.rules[0].clone()
+    };
+    plan
+}
+
+fn request() -> Frame {
+    Frame::udp(ASKER, TFTPD, &b"\0\x01kernel\0octet\0"[..])
+}
+
+/// Data from a port of the server to a port of a host.
+fn data(from: &str, to: &str) -> Frame {
+    swapped(Frame::udp(from, to, &b"\0\x03\0\x01data"[..]))
+}
+
+fn count(played: &Played, counter: Counter) -> u64 {
+    played.rig.cluster.counters().get(counter)
+}
+
+#[test]
+fn what_is_announced_may_come_once() {
+    let played = play(
+        &plan(),
+        &[
+            outside(0.0, &data("192.0.2.69:3000", ASKER), "drop no_rule"),
+            inside(1.0, &request(), "forward original first s0 new"),
+            // The server answers from a port of its own.
+            outside(1.1, &data("192.0.2.69:3000", ASKER), "forward original first s1 new"),
+            outside(1.2, &data("192.0.2.69:3000", ASKER), "forward original one_way s1"),
+            inside(
+                1.3,
+                &Frame::udp(ASKER, "192.0.2.69:3000", &b"\0\x04\0\x01"[..]),
+                "forward reply stream s1",
+            ),
+            // From another port it would be a second conversation.
+            outside(1.4, &data("192.0.2.69:3001", ASKER), "drop no_rule"),
+        ],
+    );
+    assert_eq!(count(&played, Counter::Published(Gateway::Tftp)), 1);
+    assert_eq!(count(&played, Counter::Claimed(Gateway::Tftp)), 1);
+    assert_eq!(played.rig.cluster.counters().expectations(), 0);
+    assert_eq!(played.rule(2), "inside-out", "the rule of the session that announced it");
+    assert_eq!(played.plan.rule_hits(&played.rig.cluster, "inside-out"), 2);
+    let starts = played.events.iter().filter(|it| matches!(it.kind, EventKind::SessionStart));
+    let starts: Vec<_> = starts.collect();
+    assert_eq!(starts[0].parent, None);
+    let parent = starts[1].parent.expect("the child has a parent");
+    assert_eq!(Some(parent.slot), starts[0].slot.map(|slot| slot.index()));
+    assert_eq!(parent.created, starts[0].time);
+    assert_eq!([starts[0].gateway, starts[1].gateway], [Some(Gateway::Tftp); 2]);
+}
+
+#[test]
+fn only_who_was_announced_may_come() {
+    let vlan = data("192.0.2.69:3000", ASKER).tag(7);
+    play(
+        &plan(),
+        &[
+            inside(0.0, &request(), "forward original first s0 new"),
+            outside(0.1, &data("192.0.2.70:3000", ASKER), "drop no_rule"),
+            outside(0.2, &data("192.0.2.69:3000", "10.0.0.1:5002"), "drop no_rule"),
+            outside(0.3, &data("192.0.2.69:3000", "10.0.0.2:5001"), "drop no_rule"),
+            outside(0.4, &vlan, "drop no_rule"),
+            // From inside, in the name of the server.
+            inside(0.5, &data("192.0.2.69:3000", ASKER), "drop no_rule"),
+            outside(29.9, &data("192.0.2.69:3000", ASKER), "forward original first s1 new"),
+            // A request that is repeated is heard again; a late answer is not.
+            inside(40.0, &request(), "forward original first s2 new"),
+            outside(70.0, &data("192.0.2.69:3001", ASKER), "drop no_rule"),
+        ],
+    );
+}
+
+#[test]
+fn it_is_not_read_unless_the_rule_names_it() {
+    let mut plan = plan();
+    plan.policy.rules[0].services = vec![ServiceItem::ANY];
+    let played = play(
+        &plan,
+        &[
+            inside(0.0, &request(), "forward original first s0 new"),
+            outside(0.1, &data("192.0.2.69:3000", ASKER), "drop no_rule"),
+        ],
+    );
+    assert_eq!(count(&played, Counter::Published(Gateway::Tftp)), 0);
+}
+
+#[test]
+fn it_ends_with_the_session_that_announced_it() {
+    let mut plan = plan();
+    plan.timeouts.set(session::TimeoutClass::UdpFirst, Duration::from_secs(5));
+    let played = play(
+        &plan,
+        &[
+            inside(0.0, &request(), "forward original first s0 new"),
+            Step::Sessions(6.0, 0),
+            outside(7.0, &data("192.0.2.69:3000", ASKER), "drop no_rule"),
+        ],
+    );
+    assert_eq!(count(&played, Counter::Unclaimed(Gateway::Tftp, Ended::ParentEnded)), 1);
+}
+
+#[test]
+fn a_new_policy_judges_a_child_through_its_parent() {
+    let child = || data("192.0.2.69:3000", ASKER);
+    let opened = [
+        inside(0.0, &request(), "forward original first s0 new"),
+        outside(0.1, &child(), "forward original first s1 new"),
+    ];
+    let [first, second] = opened;
+    let renamed = play(
+        &plan(),
+        &[
+            first,
+            second,
+            change(1.0, |plan| "renamed".clone_into(&mut plan.policy.rules[0].name)),
+            outside(1.1, &child(), "forward original one_way s1"),
+            // The gateway is in the rule no more: the child ends, and its parent lives on.
+            change(2.0, |plan| plan.policy.rules[0].services = vec![ServiceItem::ANY]),
+            outside(2.1, &child(), "drop no_rule"),
+            inside(2.2, &request(), "forward original one_way s0"),
+            outside(2.3, &child(), "drop no_rule"),
+        ],
+    );
+    assert_eq!(renamed.rule(2), "renamed");
+    let ended = Counter::Ended(engine::Protocol::Udp, EndReason::PolicyChanged);
+    assert_eq!(count(&renamed, ended), 1);
+    let [first, second] = [
+        inside(0.0, &request(), "forward original first s0 new"),
+        change(1.0, |plan| plan.policy.rules[0].services = vec![ServiceItem::ANY]),
+    ];
+    play(&plan(), &[first, second, outside(1.1, &child(), "drop no_rule")]);
+}
+
+/// A control connection of FTP whose handshake is over: the numbers that either side sends next.
+struct Control {
+    client: u32,
+    server: u32,
+}
+
+impl Control {
+    fn open(steps: &mut Vec<Step>) -> Self {
+        let segment =
+            |flags, sequence, acknowledgement| Tcp { flags, sequence, acknowledgement, ..TCP };
+        let up = |tcp| Frame::tcp(CLIENT, FTPD, tcp);
+        let down = |tcp| swapped(Frame::tcp(FTPD, CLIENT, tcp));
+        steps.extend([
+            inside(0.0, &up(segment(SYN, 99, 0)), "forward original syn_sent s0 new"),
+            outside(0.1, &down(segment(SYN_ACK, 499, 100)), "forward reply syn_received s0"),
+            inside(0.2, &up(segment(ACK, 100, 500)), "forward original established s0"),
+        ]);
+        Self { client: 100, server: 500 }
+    }
+
+    fn says(&mut self, time: f64, line: &str, expected: &'static str) -> Step {
+        let tcp = Tcp {
+            flags: PSH_ACK,
+            sequence: self.client,
+            acknowledgement: self.server,
+            payload: line.as_bytes().to_vec(),
+            ..TCP
+        };
+        if expected.starts_with("forward") {
+            self.client += u32::try_from(line.len()).expect("short");
+        }
+        inside(time, &Frame::tcp(CLIENT, FTPD, tcp), expected)
+    }
+
+    fn answers(&mut self, time: f64, line: &str, expected: &'static str) -> Step {
+        let tcp = Tcp {
+            flags: PSH_ACK,
+            sequence: self.server,
+            acknowledgement: self.client,
+            payload: line.as_bytes().to_vec(),
+            ..TCP
+        };
+        if expected.starts_with("forward") {
+            self.server += u32::try_from(line.len()).expect("short");
+        }
+        outside(time, &swapped(Frame::tcp(FTPD, CLIENT, tcp)), expected)
+    }
+}
+
+fn syn(from: &str, to: &str) -> Frame {
+    swapped(Frame::tcp(from, to, Tcp { flags: SYN, sequence: 7, ..TCP }))
+}
+
+const UP: &str = "forward original established s0";
+const DOWN: &str = "forward reply established s0";
+
+#[test]
+fn ftp_s_server_may_connect_where_it_was_told_to() {
+    let mut steps = Vec::new();
+    let mut control = Control::open(&mut steps);
+    steps.extend([
+        control.answers(0.3, "220 ready\r\n", DOWN),
+        // In two segments.
+        control.says(0.4, "PORT 10,0,0,1,19,", UP),
+        outside(0.5, &syn("192.0.2.69:20", "10.0.0.1:5001"), "drop no_rule"),
+        control.says(0.6, "137\r\n", UP),
+        control.answers(0.7, "200 good\r\n", DOWN),
+        outside(0.8, &syn("192.0.2.70:20", "10.0.0.1:5001"), "drop no_rule"),
+        outside(0.9, &syn("192.0.2.69:20", "10.0.0.1:5001"), "forward original syn_sent s1 new"),
+        outside(1.0, &syn("192.0.2.69:21000", "10.0.0.1:5001"), "drop no_rule"),
+    ]);
+    let played = play(&plan(), &steps);
+    assert_eq!(count(&played, Counter::Claimed(Gateway::Ftp)), 1);
+}
+
+#[test]
+fn a_bounce_is_refused_and_told() {
+    let mut steps = Vec::new();
+    let mut control = Control::open(&mut steps);
+    steps.extend([
+        control.says(
+            0.4,
+            "PORT 10,0,0,9,19,137\r\n",
+            "drop gateway_bounce original established s0",
+        ),
+        control.says(
+            0.5,
+            "PORT 10,0,0,9,19,137\r\n",
+            "drop gateway_bounce original established s0",
+        ),
+        outside(0.6, &syn("192.0.2.69:20", "10.0.0.9:5001"), "drop no_rule"),
+    ]);
+    let played = play(&plan(), &steps);
+    assert_eq!(count(&played, Counter::Remarked(Gateway::Ftp, Remark::Bounce)), 2);
+    let remarks = played.events.iter().filter(|event| {
+        matches!(event.kind, EventKind::Remark { remark: Remark::Bounce, refused: true, .. })
+    });
+    assert_eq!(remarks.count(), 1, "the log has it once a session");
+}
+
+#[test]
+fn a_reset_of_the_control_connection_withdraws_what_it_announced() {
+    let mut steps = Vec::new();
+    let mut control = Control::open(&mut steps);
+    steps.extend([
+        control.says(0.4, "EPRT |1|10.0.0.1|5001|\r\n", UP),
+        control.answers(0.5, "200 good\r\n", DOWN),
+    ]);
+    let reset = Tcp { flags: RST, sequence: control.client, ..TCP };
+    steps.extend([
+        inside(0.6, &Frame::tcp(CLIENT, FTPD, reset), "forward original closed s0"),
+        // The connection is remembered for ten seconds more.
+        Step::Sessions(12.0, 0),
+        outside(12.1, &syn("192.0.2.69:20", "10.0.0.1:5001"), "drop no_rule"),
+    ]);
+    let played = play(&plan(), &steps);
+    assert_eq!(count(&played, Counter::Unclaimed(Gateway::Ftp, Ended::ParentEnded)), 1);
+    assert_eq!(count(&played, Counter::Ended(engine::Protocol::Tcp, EndReason::TcpReset)), 1);
+}
+
+/// Whatever worker the child belongs to, it finds at the first try what another has published.
+#[test]
+fn ten_thousand_children_find_their_way() {
+    for workers in [2, 4] {
+        let mut plan = plan();
+        plan.limits.max = 100_000;
+        plan.limits.per_source = 100_000;
+        let mut rig = Rig::new(workers, &plan.snapshot());
+        let mut elsewhere = 0;
+        for number in 0..10_000_u32 {
+            let now = Time::from_millis(u64::from(number));
+            let client = format!("10.0.{}.{}:{}", number >> 8, number & 0xff, 2000 + number);
+            let there = Frame::udp(client.as_str(), TFTPD, &b"\0\x01kernel\0octet\0"[..]);
+            let parent = rig.receive(now, INSIDE, there.bytes()).pop().expect("a fate");
+            assert_eq!(outcome(&parent), format!("forward original first s{} new", 2 * number));
+            let from = format!("192.0.2.69:{}", 1024 + number * 7 % 60_000);
+            let back = data(from.as_str(), client.as_str());
+            let child = rig.receive(now, OUTSIDE, back.bytes()).pop().expect("a fate");
+            let expected = format!("forward original first s{} new", 2 * number + 1);
+            assert_eq!(outcome(&child), expected, "{workers} workers, number {number}");
+            elsewhere += usize::from(child.worker != parent.worker);
+        }
+        assert!(elsewhere > 4_000, "{elsewhere} children at another worker");
+        rig.check();
+    }
+}

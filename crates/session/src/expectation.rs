@@ -1,0 +1,222 @@
+//! Connections that gateways expect: one fixed table that all workers share.
+//!
+//! ```text
+//!   worker 0 ── publishes in ─► region 0   buckets of 8 places ◄── looked at by every worker,
+//!   worker 1 ── publishes in ─► region 1   buckets of 8 places     in two buckets a region
+//! ```
+//!
+//! An expectation is *published* by the worker that owns the announcing session, before it sends the
+//! announcing packet; *claimed* by the first packet that fits, at whichever worker owns that packet; or
+//! *retired* by its publisher. [`Publisher`] is the one writer of a region and keeps its books, [`Place`] is
+//! what one writer and many claimers share. A packet that finds no session costs one load while nothing is
+//! expected, and while something is two buckets a worker: of those who wait for its source, and for any source.
+//!
+//! Not here: what may be announced (`alg`), and what a claim leads to (`engine`).
+//!
+//! Invariants: no lock and no unsafe code; an expectation is claimed at most once; one that was published
+//! before its packet left is seen by whoever receives an answer to that packet, since the answer cannot
+//! come before the packet has left and the device was told of the packet after the store.
+
+mod packed;
+mod place;
+mod publisher;
+#[cfg(all(test, not(loom)))]
+mod tests;
+
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+#[cfg(all(test, loom))]
+use loom::sync::atomic::{AtomicU32, Ordering};
+
+#[cfg(not(all(test, loom)))]
+use core::sync::atomic::{AtomicU32, Ordering};
+
+use crate::key::{Context, HashSeed, Key, Side};
+use crate::time::Time;
+
+use self::packed::{WORDS, pack, unpack};
+use self::place::{Mark, Place};
+
+pub use publisher::{Ended, Publisher, Ticket};
+
+/// Places of one bucket.
+const WAYS: usize = 8;
+
+/// One connection that is expected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Expectation {
+    /// The domain and the VLANs that it comes in.
+    pub context: Context,
+    /// IP protocol number.
+    pub protocol: u8,
+    /// The host that opens it; the unspecified address: any.
+    pub source: IpAddr,
+    /// The port that it comes from; `None`: any.
+    pub source_port: Option<u16>,
+    /// The host that it goes to.
+    pub destination: IpAddr,
+    /// The port that it goes to; 0 for a protocol without ports.
+    pub destination_port: u16,
+    /// From then on it is not expected any more.
+    pub deadline: Time,
+    /// The port of the box by which it must come in.
+    pub in_port: u8,
+    /// Opaque: the gateway that announced it, below [`Publisher::GATEWAYS`].
+    pub gateway: u8,
+    /// The session that announced it.
+    pub parent: Parent,
+}
+
+/// A session that announces connections, and all that is needed to judge again what it opened: its tuple, so that
+/// nobody has to ask its worker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Parent {
+    /// The worker that owns it.
+    pub worker: u16,
+    /// Its slot there.
+    pub slot: u32,
+    /// When it was opened, to the millisecond: with worker and slot this names it.
+    pub created: Time,
+    /// Its key.
+    pub key: Key,
+    /// The side that opened it.
+    pub initiator: Side,
+    /// The port of the box by which its initiator's packets come.
+    pub in_port: u8,
+}
+
+/// A packet that may be expected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Newcomer {
+    /// Its domain and VLANs.
+    pub context: Context,
+    /// IP protocol number.
+    pub protocol: u8,
+    /// Where it comes from; port 0 for a protocol without ports.
+    pub source: (IpAddr, u16),
+    /// Where it goes to.
+    pub destination: (IpAddr, u16),
+}
+
+/// An expectation that was found, to be claimed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Found {
+    region: usize,
+    place: usize,
+    mark: Mark,
+}
+
+/// What was expected of the world by all workers together.
+#[derive(Debug)]
+pub struct Expectations {
+    regions: Box<[Region]>,
+    alive: Alive,
+    seed: HashSeed,
+}
+
+type Region = Box<[Place<WORDS>]>;
+
+/// How many places are alive, on a cache line of its own.
+#[derive(Debug, Default)]
+#[repr(align(64))]
+struct Alive(AtomicU32);
+
+impl Expectations {
+    /// A table for so many workers, with room for about `capacity` expectations in all. `seed` is the secret
+    /// of its hash.
+    #[must_use]
+    pub fn new(workers: u16, capacity: usize, seed: u64) -> Self {
+        let buckets = capacity.div_ceil(usize::from(workers.max(1)) * WAYS).max(1);
+        let region = |_| (0..buckets * WAYS).map(|_| Place::default()).collect();
+        Self {
+            regions: (0..workers).map(region).collect(),
+            alive: Alive::default(),
+            seed: HashSeed::new(seed),
+        }
+    }
+
+    /// Octets that a table of this capacity takes, with the books of its publishers.
+    #[must_use]
+    pub const fn memory(capacity: usize) -> usize {
+        capacity * (size_of::<Place<WORDS>>() + Publisher::BOOK)
+    }
+
+    /// How many expectations are alive, those that are over but not yet freed included.
+    #[inline]
+    pub fn alive(&self) -> u32 {
+        self.alive.0.load(Ordering::Acquire)
+    }
+
+    /// The expectation that a packet fulfils and that `accept` takes, if there is one. Nothing is changed.
+    pub fn find(
+        &self,
+        newcomer: &Newcomer,
+        now: Time,
+        accept: impl Fn(&Expectation) -> bool,
+    ) -> Option<(Found, Expectation)> {
+        if self.alive() == 0 {
+            return None;
+        }
+        let Newcomer { context, protocol, source, destination } = *newcomer;
+        let of = |host| (host, self.hash(context, protocol, host, destination));
+        let anyone = match source.0 {
+            IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+            IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+        };
+        for (host, hash) in [of(source.0), of(anyone)] {
+            for (number, region) in self.regions.iter().enumerate() {
+                for place in bucket(region.len(), hash) {
+                    let Some((mark, words)) = region[place].read(hash) else { continue };
+                    let expectation = unpack(&words);
+                    let fits = expectation.context == context
+                        && expectation.protocol == protocol
+                        && expectation.source == host
+                        && expectation.source_port.is_none_or(|port| port == source.1)
+                        && (expectation.destination, expectation.destination_port) == destination
+                        && now < expectation.deadline;
+                    if fits && accept(&expectation) {
+                        return Some((Found { region: number, place, mark }, expectation));
+                    }
+                }
+            }
+        }
+        None
+    }
+
+    /// Takes an expectation that was found. False: another was faster, or it was retired.
+    #[must_use]
+    pub fn claim(&self, found: Found) -> bool {
+        let claimed = self.regions[found.region][found.place].claim(found.mark);
+        if claimed {
+            self.one_less();
+        }
+        claimed
+    }
+
+    /// Counted before the place is alive, so that nobody who sees it alive sees none counted.
+    fn one_more(&self) {
+        self.alive.0.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// Whoever ends an expectation, by claiming or retiring it, counts it out.
+    fn one_less(&self) {
+        self.alive.0.fetch_sub(1, Ordering::AcqRel);
+    }
+
+    fn hash(
+        &self,
+        context: Context,
+        protocol: u8,
+        source: IpAddr,
+        destination: (IpAddr, u16),
+    ) -> u64 {
+        Key::new(context, protocol, (source, 0), destination).0.hash(&self.seed)
+    }
+}
+
+/// The places of a hash's bucket in a region of so many.
+fn bucket(places: usize, hash: u64) -> core::ops::Range<usize> {
+    let buckets = places / WAYS;
+    let number = usize::try_from(((hash >> 32) * buckets as u64) >> 32).unwrap_or(0);
+    number * WAYS..(number * WAYS + WAYS).min(places)
+}
