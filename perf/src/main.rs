@@ -10,9 +10,11 @@ use std::time::Instant;
 
 use engine::{
     BURST, Burst, Counter, Event, Frame, Handover, Judgement, Limits, Outbox, PortIndex,
-    ReceiveFlags, Shard, ShardConfig, Snapshot, Time, WorkerId,
+    ReceiveFlags, Settings, Shard, ShardConfig, Snapshot, Time, WorkerId,
 };
-use policy::{Action, EthPort, LinkMode, Policy, Rule, RuleNames, Topology, Wire, ZoneId, ZoneSet};
+use policy::{
+    Action, EthPort, LinkMode, Policy, Rule, RuleNames, Screens, Topology, Wire, ZoneId, ZoneSet,
+};
 use session::Timeouts;
 use session::memory::Heap;
 use testkit::packet::{self, TCP, Tcp, flags};
@@ -197,8 +199,12 @@ fn snapshot(sessions: u32) -> Arc<Snapshot> {
         .expect("two ports joined by one wire are a topology");
     let rule = Rule { from: ZoneSet::only([ZoneId(0)]), ..Rule::any("out", Action::Allow) };
     let policy = Policy { zones, zone_pairs: vec![], rules: vec![rule] };
-    let limits = Limits::new(sessions.max(1), u32::MAX);
-    Snapshot::compile(1, &policy, &topology, &Timeouts::default(), limits, &mut RuleNames::new())
+    let settings = Settings {
+        timeouts: Timeouts::default(),
+        limits: Limits::new(sessions.max(1), u32::MAX),
+        screens: Screens::default(),
+    };
+    Snapshot::compile(1, &policy, &topology, &settings, &mut RuleNames::new())
 }
 
 fn run(scenario: Scenario, sessions: u32, packets: u64) {

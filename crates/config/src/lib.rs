@@ -15,6 +15,7 @@ mod ports;
 mod reload;
 mod rules;
 mod scalar;
+mod screens;
 mod services;
 mod source;
 mod suggest;

@@ -23,6 +23,7 @@ const ROOT: Keys = Keys {
         "metrics",
         "sessions",
         "timeouts",
+        "screens",
         "log",
         "port",
         "wire",
@@ -157,6 +158,7 @@ impl<'a> Checker<'a> {
         let system = self.system(&root);
         let metrics = self.metrics(&root);
         let timeouts = self.timeouts(&root);
+        let screens = self.screens(&root);
         let log = self.log(&root);
         let mut addresses = Addresses::new(self, &root);
         let mut services = Services::new(self, &root);
@@ -198,6 +200,7 @@ impl<'a> Checker<'a> {
             metrics,
             sessions,
             timeouts,
+            screens,
             log,
             ports,
             topology,

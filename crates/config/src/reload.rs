@@ -14,6 +14,7 @@ impl ValidConfig {
             metrics,
             sessions: SessionSettings { max, per_source: _, embryonic: _ },
             timeouts: _,
+            screens: _,
             log: LogSettings { output, queue },
             ports,
             topology: _,

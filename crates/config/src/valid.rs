@@ -5,7 +5,7 @@ use core::num::NonZeroU32;
 use core::time::Duration;
 use std::path::PathBuf;
 
-use policy::{Policy, PortIndex, Topology};
+use policy::{Policy, PortIndex, Screens, Topology};
 use session::Timeouts;
 
 use crate::Device;
@@ -128,6 +128,8 @@ pub struct ValidConfig {
     pub sessions: SessionSettings,
     /// `[timeouts]`, over the defaults.
     pub timeouts: Timeouts,
+    /// `[screens]`, over the defaults.
+    pub screens: Screens,
     /// `[log]`.
     pub log: LogSettings,
     /// `[[port]]`, in the order of the file.

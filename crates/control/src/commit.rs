@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use api::{Refusal, RefusalKind, ReloadReport, Severity, Version};
 use config::{Loaded, SessionSettings, ValidConfig};
-use engine::{Limits, Snapshot};
+use engine::{Limits, Settings, Snapshot};
 use policy::{PolicyDifference, RuleNames};
 
 use crate::clock::{Timestamp, now, present};
@@ -192,9 +192,10 @@ impl<P: Plane> Commit<P> {
 
 fn compile(generation: u32, config: &ValidConfig, names: &mut RuleNames) -> Arc<Snapshot> {
     let SessionSettings { max, per_source, embryonic } = config.sessions.clone();
+    let ValidConfig { policy, topology, timeouts, screens, .. } = config;
     let limits = Limits { max, per_source, embryonic };
-    let ValidConfig { policy, topology, timeouts, .. } = config;
-    Snapshot::compile(generation, policy, topology, timeouts, limits, names)
+    let settings = Settings { timeouts: timeouts.clone(), limits, screens: *screens };
+    Snapshot::compile(generation, policy, topology, &settings, names)
 }
 
 fn diagnostic(found: &config::Diagnostic) -> api::Diagnostic {

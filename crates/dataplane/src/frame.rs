@@ -30,6 +30,7 @@ impl Frame for MbufFrame {
         ReceiveFlags {
             ip_checksum_good: checksum.ip == Checksum::Good,
             l4_checksum_bad: checksum.l4 == Checksum::Bad,
+            l4_checksum_good: checksum.l4 == Checksum::Good,
             scattered: !self.mbuf.is_contiguous(),
             joined: false,
         }

@@ -44,6 +44,7 @@ impl Frame for Tape {
     fn receive_flags(&self) -> ReceiveFlags {
         ReceiveFlags {
             ip_checksum_good: self.from_host,
+            l4_checksum_good: self.from_host,
             joined: self.from_host,
             ..ReceiveFlags::default()
         }

@@ -93,7 +93,7 @@ impl<F: Frame, M: Memory> Shard<F, M> {
             return writer.stop("parse", fault);
         }
         writer.pass("parse", format!("{} octets, well formed", frame.octets.len()));
-        let (descriptor, kind) = match screen(&frame, &snapshot.topology, &Vec::new()) {
+        let (descriptor, kind) = match screen(&frame, snapshot, &Vec::new()) {
             Ok(screened) => screened,
             Err(reason) => return writer.stop("screen", reason),
         };

@@ -41,6 +41,8 @@ pub struct ReceiveFlags {
     pub ip_checksum_good: bool,
     /// The checksum of TCP, UDP or SCTP is wrong.
     pub l4_checksum_bad: bool,
+    /// The checksum of the transport need not be verified again.
+    pub l4_checksum_good: bool,
     /// The frame is in several buffers: its octets are not contiguous.
     pub scattered: bool,
     /// TCP segments may be longer than they were on the wire: a capture on a host shows them before its NIC

@@ -40,4 +40,4 @@ pub use session::expectation::{Ended, Expectations};
 pub use session::track::Protocol;
 pub use session::{Direction, Slot, Time};
 pub use shard::{BURST, Burst, EXPECTATIONS, HandedBurst, Shard, ShardConfig};
-pub use snapshot::{Limits, Snapshot};
+pub use snapshot::{Limits, Settings, Snapshot};

@@ -41,6 +41,12 @@ wire::named! {
         OwnMac = "own_mac",
         /// The packet asks to be routed by its source (RFC 7126 §4.3, §4.4).
         SourceRoute = "source_route",
+        /// The packet asks for its route or its times to be recorded, and `[screens]` drops that.
+        IpOptionRecord = "ip_option_record",
+        /// The packet asks every router to look at it, and `[screens]` drops that.
+        IpOptionRouterAlert = "ip_option_router_alert",
+        /// The packet bears some other IP option, and `[screens]` drops that.
+        IpOptionOther = "ip_option_other",
         /// The ethertype or LLC frame is not listed for the wire.
         Ethertype = "ethertype",
         /// The IP packet is longer than the MTU of the port it would leave by.
@@ -49,6 +55,14 @@ wire::named! {
         Scattered = "scattered",
         /// The NIC found the checksum of the transport wrong.
         L4Checksum = "l4_checksum",
+        /// The TCP checksum is wrong, and `[screens]` verifies it.
+        TcpChecksum = "tcp_checksum",
+        /// The UDP checksum is wrong, and `[screens]` verifies it.
+        UdpChecksum = "udp_checksum",
+        /// The ICMP or ICMPv6 checksum is wrong, and `[screens]` verifies it.
+        IcmpChecksum = "icmp_checksum",
+        /// UDP over IPv6 without a checksum (RFC 8200 §8.1).
+        UdpZeroChecksum = "udp_zero_checksum",
         /// A neighbour discovery message whose hop limit is not 255 (RFC 4861 §6.1, §7.1, §8.1).
         NdpHopLimit = "ndp_hop_limit",
         /// A multicast listener message with a hop limit other than 1 or from no link-local address (RFC 3810 §5).
@@ -225,6 +239,8 @@ wire::named! {
         SctpClosed = "sctp_closed",
         /// Every query had its answer.
         Answered = "answered",
+        /// An ICMP error reported one side as unreachable, and it was not heard again.
+        Unreachable = "unreachable",
         /// A new session of the same tuple took its place.
         Reopened = "reopened",
         /// The policy does not allow it any more.

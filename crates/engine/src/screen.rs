@@ -2,10 +2,12 @@
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use policy::{PortIndex, Topology};
-use wire::{Class, Descriptor, Fault, HeaderChecksum, IcmpKind, Plain, PlainAddresses, Transport};
+use policy::{Checksums, Permission, PortIndex, Screens, Topology};
+use wire::{
+    Class, Descriptor, Fault, HeaderChecksum, IcmpKind, IpOptions, Plain, PlainAddresses, Transport,
+};
 
-use crate::{Cut, DropReason, Frame, ReceiveFlags};
+use crate::{Cut, DropReason, Frame, ReceiveFlags, Snapshot};
 
 /// What a frame that passed the screens is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,9 +29,10 @@ pub(crate) type OwnMacs = Vec<Option<[u8; 6]>>;
 #[inline]
 pub(crate) fn screen<F: Frame>(
     frame: &F,
-    topology: &Topology,
+    snapshot: &Snapshot,
     own_macs: &OwnMacs,
 ) -> Result<(Descriptor, Kind), DropReason> {
+    let Snapshot { topology, screens, .. } = snapshot;
     let flags = frame.receive_flags();
     if flags.scattered {
         return Err(Cut::Scattered.into());
@@ -48,11 +51,21 @@ pub(crate) fn screen<F: Frame>(
                 return Err(Cut::L4Checksum.into());
             }
             network(&descriptor, port, topology)?;
+            if descriptor.options != IpOptions::default() {
+                options(&descriptor, screens)?;
+            }
             let joined = flags.joined && matches!(descriptor.transport, Transport::Tcp(_));
             if !joined && length(&descriptor) > topology.port(topology.partner(port)).mtu {
                 return Err(Cut::ExceedsMtu.into());
             }
-            transport(&descriptor).map(|kind| (descriptor, kind)).map_err(DropReason::from)
+            let kind = transport(&descriptor, screens)?;
+            if screens.checksums == Checksums::Verify
+                && !flags.l4_checksum_good
+                && !wire::checksum::verify_transport(bytes, &descriptor)
+            {
+                return Err(checksum_fault(&descriptor.transport).into());
+            }
+            Ok((descriptor, kind))
         }
         // Whoever claims an address that is not of this side would draw its traffic to itself.
         Class::Arp if topology.spoofed(port, descriptor.source) => Err(Cut::Spoofed.into()),
@@ -74,12 +87,14 @@ pub(crate) fn screen<F: Frame>(
 #[inline(always)]
 pub(crate) fn screen_plain<F: Frame>(
     frame: &F,
-    topology: &Topology,
+    snapshot: &Snapshot,
     own_macs: &OwnMacs,
 ) -> Option<Plain> {
-    let ReceiveFlags { ip_checksum_good, l4_checksum_bad, scattered, joined: _ } =
+    let Snapshot { topology, screens, .. } = snapshot;
+    let ReceiveFlags { ip_checksum_good, l4_checksum_bad, l4_checksum_good, scattered, joined: _ } =
         frame.receive_flags();
-    if scattered || l4_checksum_bad {
+    let to_verify = screens.checksums == Checksums::Verify && !l4_checksum_good;
+    if scattered || l4_checksum_bad || to_verify {
         return None;
     }
     let bytes = frame.as_ref();
@@ -123,19 +138,59 @@ fn listed(topology: &Topology, port: PortIndex, ethertype: u16) -> Result<(), Dr
     if topology.permits_ethertype(port, ethertype) { Ok(()) } else { Err(Cut::Ethertype.into()) }
 }
 
-/// Addresses and options.
+/// Addresses.
 #[inline]
 fn network(descriptor: &Descriptor, port: PortIndex, topology: &Topology) -> Result<(), Cut> {
     if is_martian(descriptor) {
         return Err(Cut::MartianSource);
     }
-    if descriptor.options.source_route {
-        return Err(Cut::SourceRoute);
-    }
     if topology.spoofed(port, descriptor.source) {
         return Err(Cut::Spoofed);
     }
     Ok(())
+}
+
+/// What the network header asks for beside delivery. Group management must alert routers.
+#[inline(never)]
+pub(crate) fn options(descriptor: &Descriptor, screens: &Screens) -> Result<(), Cut> {
+    let IpOptions { source_route, record, router_alert, other } = descriptor.options;
+    let Screens { ipv4_options: v4, ipv6_options: v6, .. } = screens;
+    let manages_groups = match descriptor.transport {
+        Transport::Icmpv6(message) => message.class == IcmpKind::ListenerDiscovery,
+        Transport::None
+        | Transport::Tcp(_)
+        | Transport::Udp(_)
+        | Transport::Icmp(_)
+        | Transport::Sctp(_)
+        | Transport::Other => descriptor.protocol == IGMP,
+    };
+    let (alert, rest) = match descriptor.class {
+        Class::Ipv6 => (v6.router_alert, v6.other),
+        Class::Ipv4
+        | Class::Arp
+        | Class::LinkLocal
+        | Class::SlowProtocols
+        | Class::Ethertype(_)
+        | Class::Llc => (v4.router_alert, v4.other),
+    };
+    let asked = [
+        (source_route, v4.source_route, Cut::SourceRoute),
+        (record, v4.record, Cut::IpOptionRecord),
+        (router_alert && !manages_groups, alert, Cut::IpOptionRouterAlert),
+        (other, rest, Cut::IpOptionOther),
+    ];
+    let refused = asked.iter().find(|(there, word, _)| *there && *word == Permission::Drop);
+    refused.map_or(Ok(()), |(_, _, cut)| Err(*cut))
+}
+
+/// The name of a wrong checksum.
+pub(crate) fn checksum_fault(transport: &Transport) -> Cut {
+    match transport {
+        Transport::Tcp(_) => Cut::TcpChecksum,
+        Transport::Udp(_) => Cut::UdpChecksum,
+        Transport::Icmp(_) | Transport::Icmpv6(_) => Cut::IcmpChecksum,
+        Transport::None | Transport::Sctp(_) | Transport::Other => Cut::L4Checksum,
+    }
 }
 
 /// Octets of the IP packet.
@@ -169,11 +224,19 @@ const IGMP: u8 = 2;
 
 /// What the transport makes of the packet.
 #[inline]
-pub(crate) fn transport(descriptor: &Descriptor) -> Result<Kind, Cut> {
+pub(crate) fn transport(descriptor: &Descriptor, screens: &Screens) -> Result<Kind, Cut> {
     let ports = match &descriptor.transport {
         Transport::None => return Ok(Kind::Fragment),
         Transport::Tcp(tcp) => Some((tcp.source_port, tcp.destination_port)),
-        Transport::Udp(udp) => Some((udp.source_port, udp.destination_port)),
+        Transport::Udp(udp) => {
+            if !udp.has_checksum
+                && descriptor.class == Class::Ipv6
+                && screens.udp6_zero_checksum == Permission::Drop
+            {
+                return Err(Cut::UdpZeroChecksum);
+            }
+            Some((udp.source_port, udp.destination_port))
+        }
         Transport::Sctp(sctp) => Some((sctp.source_port, sctp.destination_port)),
         Transport::Icmp(message) | Transport::Icmpv6(message) => {
             return icmp(descriptor, message.class);

@@ -381,7 +381,7 @@ impl<F: Frame, M: Memory> Core<F, M> {
     /// The stateless stage: parse, screen, and ask for the bucket.
     #[inline]
     fn prepare<O>(&self, turn: &Turn<'_, O>, frame: &F) -> Screened {
-        match screen(frame, &turn.snapshot.topology, &self.own_macs) {
+        match screen(frame, turn.snapshot, &self.own_macs) {
             Err(reason) => Screened::Dropped(reason),
             Ok((_, Kind::Untracked)) => Screened::Untracked,
             Ok((descriptor, Kind::Fragment)) => Screened::Fragment(descriptor),

@@ -4,7 +4,9 @@ use core::num::NonZeroU32;
 use core::time::Duration;
 use std::sync::Arc;
 
-use policy::{CompiledPolicy, Policy, RuleId, RuleLimits, RuleNames, TimeoutSet, Topology};
+use policy::{
+    CompiledPolicy, Policy, RuleId, RuleLimits, RuleNames, Screens, TimeoutSet, Topology,
+};
 use session::{Lifetimes, Pressure, TimeoutClass, Timeouts};
 
 /// How many sessions there may be.
@@ -26,6 +28,17 @@ impl Limits {
     }
 }
 
+/// What a version is made of beside rules and ports.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Timeouts where neither service nor rule has its own.
+    pub timeouts: Timeouts,
+    /// Bounds.
+    pub limits: Limits,
+    /// Checks that need no state.
+    pub screens: Screens,
+}
+
 /// One version of all that a worker judges by. Made on the control core, never changed.
 #[derive(Debug)]
 pub struct Snapshot {
@@ -41,6 +54,8 @@ pub struct Snapshot {
     shrunk: Vec<Lifetimes>,
     /// Bounds.
     pub limits: Limits,
+    /// Checks that need no state.
+    pub screens: Screens,
     /// By rule: its own bounds.
     rule_limits: Vec<RuleLimits>,
     /// One more than the greatest rule identity: what hit counters need.
@@ -53,10 +68,10 @@ impl Snapshot {
         generation: u32,
         policy: &Policy,
         topology: &Topology,
-        timeouts: &Timeouts,
-        limits: Limits,
+        settings: &Settings,
         names: &mut RuleNames,
     ) -> Arc<Self> {
+        let Settings { timeouts, limits, screens } = settings;
         let policy = policy.compile(names);
         let sets: Vec<Vec<(TimeoutClass, Duration)>> = policy
             .timeout_sets()
@@ -81,7 +96,8 @@ impl Snapshot {
             lifetimes,
             policy,
             topology: topology.clone(),
-            limits,
+            limits: limits.clone(),
+            screens: *screens,
             rule_limits,
             rule_count: names.len(),
         })

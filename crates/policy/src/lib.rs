@@ -17,6 +17,7 @@ mod limits;
 mod linear;
 mod names;
 mod rule;
+mod screens;
 mod service;
 mod topology;
 mod unmatchable;
@@ -30,6 +31,7 @@ pub use limits::RuleLimits;
 pub use linear::Mismatch;
 pub use names::{RuleId, RuleNames, TimeoutOverrides, TimeoutSet};
 pub use rule::{Action, LogWhen, Policy, Query, Rule, TcpMode, ZonePair};
+pub use screens::{Checksums, Ipv4Options, Ipv6Options, Permission, Screens};
 pub use service::{
     Gateway, IcmpVersion, ItemTraits, L4PortRange, ReadingTraits, ServiceItem, ServiceMatch,
     ServiceTraits,

@@ -61,6 +61,7 @@ impl Lifetimes {
             | TimeoutClass::UdpOneWay
             | TimeoutClass::UdpStream
             | TimeoutClass::UdpAnswered
+            | TimeoutClass::UdpUnreachable
             | TimeoutClass::Icmp
             | TimeoutClass::SctpInit
             | TimeoutClass::SctpShutdown

@@ -29,6 +29,9 @@ wire::named! {
         UdpStream = "udp_stream",
         /// Every query of a query-and-answer service (DNS, NTP) has its answer.
         UdpAnswered = "udp_answered",
+        /// A UDP conversation one side of which an ICMP error reports as unreachable, until that side is heard again.
+        /// It never lengthens a life; by default it does not shorten one either.
+        UdpUnreachable = "udp_unreachable",
         /// An ICMP or ICMPv6 query.
         Icmp = "icmp",
         /// An SCTP association is being set up.
@@ -66,6 +69,7 @@ impl TimeoutClass {
             Self::TcpTimeWait => Duration::from_secs(15),
             Self::UdpFirst | Self::UdpOneWay => Duration::from_secs(30),
             Self::UdpAnswered => Duration::from_secs(5),
+            Self::UdpUnreachable => Timeouts::GREATEST,
             Self::Icmp | Self::SctpInit | Self::Fragment => Duration::from_secs(10),
             Self::Gre | Self::Esp => Duration::from_secs(600),
             Self::SctpShutdown | Self::Other | Self::Expectation => Duration::from_secs(30),

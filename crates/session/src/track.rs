@@ -182,6 +182,14 @@ impl Track {
         }
     }
 
+    /// An ICMP error, that [`Self::relate`] let pass, reports the receiver of this direction as unreachable. That shortens
+    /// a UDP conversation's life; a TCP connection's, never (RFC 5927).
+    pub fn report_unreachable(&mut self, direction_of_quoted: Direction) {
+        if let Self::Udp(track) = self {
+            track.report_unreachable(direction_of_quoted);
+        }
+    }
+
     /// Which timeout holds, from the last packet on.
     #[inline]
     pub fn timeout_class(&self) -> TimeoutClass {
@@ -200,7 +208,7 @@ impl Track {
     pub fn phase(&self) -> u16 {
         match self {
             Self::Tcp(track) => track.phase(),
-            Self::Udp(track) => track.state() as u16,
+            Self::Udp(track) => track.phase(),
             Self::Sctp(track) => track.state() as u16,
             Self::Icmp(track) => track.state() as u16,
             Self::Other(track) => track.state() as u16,

@@ -7,7 +7,7 @@ use core::net::IpAddr;
 use crate::descriptor::{Class, Descriptor, Transport};
 use crate::extension;
 use crate::ipv6;
-use crate::read::{array_at, narrow, u16_at};
+use crate::read::{array_at, narrow};
 use crate::transport::protocol;
 
 /// The sum of 16-bit words in network order, not yet folded. Octets past the end count as 0.
@@ -63,32 +63,53 @@ pub fn pseudo(source: IpAddr, destination: IpAddr, protocol: u8, length: u32) ->
 /// UDP without a checksum is right over IPv4 and wrong over IPv6 (RFC 8200 §8.1). What has none that can be checked
 /// here counts as right: fragments, other protocols, and a routing header whose last address is not in the clear.
 pub fn verify_transport(frame: &[u8], descriptor: &Descriptor) -> bool {
-    let Some(segment) = frame.get(usize::from(descriptor.l4)..usize::from(descriptor.end)) else {
+    let segment = frame.get(usize::from(descriptor.l4)..usize::from(descriptor.end));
+    segment.is_some_and(|segment| {
+        let destination = || final_destination(frame, descriptor);
+        verify(descriptor, segment, destination)
+    })
+}
+
+/// As [`verify_transport`], for a datagram that was gathered from fragments. `first` is the frame at offset 0, and
+/// `descriptor` its headers with the transport of the whole, which starts at `start` of the fragmentable part.
+pub fn verify_reassembled(
+    first: &[u8],
+    descriptor: &Descriptor,
+    fragmentable: &[u8],
+    start: u16,
+) -> bool {
+    let Some((chain, segment)) = fragmentable.split_at_checked(usize::from(start)) else {
         return false;
+    };
+    let next_header = descriptor.fragment.map_or(descriptor.protocol, |piece| piece.next_header);
+    let destination = || match extension::final_destination(next_header, chain)? {
+        Some(last) if !chain.is_empty() => Ok(IpAddr::V6(last.into())),
+        Some(_) | None => final_destination(first, descriptor),
+    };
+    verify(descriptor, segment, destination)
+}
+
+fn verify(
+    descriptor: &Descriptor,
+    segment: &[u8],
+    destination: impl Fn() -> Result<IpAddr, ()>,
+) -> bool {
+    let with_pseudo = |protocol: u8, segment: &[u8]| {
+        let Ok(destination) = destination() else { return true };
+        let length = u32::from(narrow(segment.len()));
+        fold(pseudo(descriptor.source, destination, protocol, length) + sum(segment)) == 0xffff
     };
     match descriptor.transport {
         Transport::None | Transport::Sctp(_) | Transport::Other => true,
         Transport::Icmp(_) => fold(sum(segment)) == 0xffff,
-        Transport::Icmpv6(_) => verify_with_pseudo(frame, descriptor, protocol::ICMPV6, segment),
-        Transport::Tcp(_) => verify_with_pseudo(frame, descriptor, protocol::TCP, segment),
+        Transport::Icmpv6(_) => with_pseudo(protocol::ICMPV6, segment),
+        Transport::Tcp(_) => with_pseudo(protocol::TCP, segment),
+        Transport::Udp(datagram) if !datagram.has_checksum => descriptor.class == Class::Ipv4,
         Transport::Udp(datagram) => {
-            if u16_at(segment, 6) == Some(0) {
-                return descriptor.class == Class::Ipv4;
-            }
             let length = usize::from(datagram.payload) + 8;
-            segment.get(..length).is_some_and(|datagram| {
-                verify_with_pseudo(frame, descriptor, protocol::UDP, datagram)
-            })
+            segment.get(..length).is_some_and(|datagram| with_pseudo(protocol::UDP, datagram))
         }
     }
-}
-
-fn verify_with_pseudo(frame: &[u8], descriptor: &Descriptor, protocol: u8, segment: &[u8]) -> bool {
-    let Ok(destination) = final_destination(frame, descriptor) else {
-        return true;
-    };
-    let pseudo = pseudo(descriptor.source, destination, protocol, u32::from(narrow(segment.len())));
-    fold(pseudo + sum(segment)) == 0xffff
 }
 
 /// The destination that the pseudo header is made with: the last one, where a routing header stands in between.

@@ -195,6 +195,8 @@ pub struct UdpDatagram {
     pub destination_port: u16,
     /// Octets of payload.
     pub payload: u16,
+    /// Whether its sender computed a checksum: the field is not 0.
+    pub has_checksum: bool,
 }
 
 /// An ICMP or ICMPv6 header.

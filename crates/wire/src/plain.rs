@@ -119,6 +119,10 @@ fn transport(
             if announced < udp::HEADER || usize::from(announced) > data.len() {
                 return None;
             }
+            // Without a checksum it is no fault of form, but not plainly in order (RFC 8200 §8.1).
+            if matches!(addresses, PlainAddresses::V6(_)) && start[6..8] == [0, 0] {
+                return None;
+            }
         }
         _ => return None,
     }

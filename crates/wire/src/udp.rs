@@ -25,5 +25,6 @@ pub(crate) fn read(data: &[u8], length: usize) -> Result<UdpDatagram, Fault> {
     if source_port == 0 || destination_port == 0 {
         return Err(Fault::PortZero);
     }
-    Ok(UdpDatagram { source_port, destination_port, payload })
+    let has_checksum = (header[6], header[7]) != (0, 0);
+    Ok(UdpDatagram { source_port, destination_port, payload, has_checksum })
 }

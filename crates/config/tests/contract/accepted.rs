@@ -5,8 +5,8 @@ use core::time::Duration;
 
 use config::{Device, LogOutput, Polling, ValidConfig};
 use policy::{
-    Action, Gateway, LinkMode, LogWhen, PortIndex, Query, RuleLimits, RuleNames, TcpMode, ZoneId,
-    ZoneSet,
+    Action, Checksums, Gateway, Ipv4Options, Ipv6Options, LinkMode, LogWhen, Permission, PortIndex,
+    Query, RuleLimits, RuleNames, Screens, TcpMode, ZoneId, ZoneSet,
 };
 use session::TimeoutClass;
 
@@ -121,6 +121,7 @@ fn what_may_be_left_out_has_the_contracts_defaults() {
     assert_eq!(system.pickup_after_start, Duration::ZERO);
     assert_eq!((&system.socket_group, &system.admin_group), (&None, &None));
     assert_eq!(config.metrics, None);
+    assert_eq!(config.screens, Screens::default());
     assert_eq!((config.sessions.max, config.sessions.per_source), (1_000_000, 100_000));
     assert_eq!(config.sessions.embryonic, [None, None]);
     assert!(config.policy.rules[0].limits.is_none());
@@ -143,6 +144,7 @@ fn what_may_be_left_out_has_the_contracts_defaults() {
         (TimeoutClass::UdpOneWay, 30),
         (TimeoutClass::UdpStream, 120),
         (TimeoutClass::UdpAnswered, 5),
+        (TimeoutClass::UdpUnreachable, 7 * 86_400),
         (TimeoutClass::Icmp, 10),
         (TimeoutClass::SctpInit, 10),
         (TimeoutClass::SctpEstablished, 3600),
@@ -184,6 +186,12 @@ embryonic = 40
 embryonic = 30
 [timeouts]
 icmp = "1500ms"
+udp_unreachable = "5s"
+[screens]
+ipv4_options = { source_route = "allow", record = "drop", router_alert = "drop", other = "drop" }
+ipv6_options = { router_alert = "drop", other = "drop" }
+checksums = "verify"
+udp6_zero_checksum = "allow"
 [log]
 output = "/var/log/events"
 queue = 1024
@@ -201,6 +209,19 @@ queue = 1024
     assert_eq!((config.sessions.max, config.sessions.per_source), (500, 50));
     assert_eq!(config.sessions.embryonic, [NonZeroU32::new(40), NonZeroU32::new(30)]);
     assert_eq!(config.timeouts.get(TimeoutClass::Icmp), Duration::from_millis(1500));
+    let (allow, drop) = (Permission::Allow, Permission::Drop);
+    let screens = Screens {
+        ipv4_options: Ipv4Options {
+            source_route: allow,
+            record: drop,
+            router_alert: drop,
+            other: drop,
+        },
+        ipv6_options: Ipv6Options { router_alert: drop, other: drop },
+        checksums: Checksums::Verify,
+        udp6_zero_checksum: allow,
+    };
+    assert_eq!(config.screens, screens);
     assert_eq!(config.log.output, LogOutput::File("/var/log/events".into()));
     assert_eq!(config.log.queue, 1024);
 }

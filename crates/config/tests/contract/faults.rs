@@ -122,6 +122,20 @@ fn metrics_sessions_timeouts_and_log() {
         ("[metrics]\nrules = -1", "-1", "out of range", "0 to"),
         ("[sessions]\nmax = 0", "0", "out of range", "1 to"),
         ("[sessions]\nmax = 10\nper_source = 11", "11", "out of range", "1 to 10"),
+        ("[screens]\nchecksum = 1", "checksum", "unknown key", "did you mean \"checksums\"?"),
+        ("[screens]\nchecksums = \"off\"", "\"off\"", "not a value", "trust, verify"),
+        (
+            "[screens]\nipv4_options = { record = \"pass\" }",
+            "\"pass\"",
+            "not a value of \"record\"",
+            "allow, drop",
+        ),
+        (
+            "[screens]\nipv6_options = { source_route = \"drop\" }",
+            "source_route",
+            "unknown key",
+            "router_alert, other",
+        ),
         ("[sessions]\nembryonic = 0", "0", "out of range", "1 to"),
         (
             "[sessions.zones.insid]\nembryonic = 1",

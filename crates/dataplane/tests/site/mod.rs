@@ -12,12 +12,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use dataplane::{Dataplane, Device, PlaneConfig, Polling, PortConfig, WorkerStatus};
-use engine::{Counter, Limits, Snapshot};
+use engine::{Counter, Limits, Settings, Snapshot};
 use pcap_file::DataLink;
 use pcap_file::pcap::{PcapHeader, PcapPacket, PcapReader, PcapWriter};
 use policy::{
-    Action, EthPort, LinkMode, LogWhen, Policy, PortIndex, Rule, RuleNames, Topology, Wire, ZoneId,
-    ZoneSet,
+    Action, EthPort, LinkMode, LogWhen, Policy, PortIndex, Rule, RuleNames, Screens, Topology,
+    Wire, ZoneId, ZoneSet,
 };
 use session::Timeouts;
 
@@ -88,8 +88,12 @@ pub(crate) fn snapshot_linked(
     };
     change(&mut rule);
     let policy = Policy { zones, zone_pairs: Vec::new(), rules: vec![rule] };
-    let limits = Limits::new(10_000, 10_000);
-    Snapshot::compile(generation, &policy, &topology, &Timeouts::default(), limits, names)
+    let settings = Settings {
+        timeouts: Timeouts::default(),
+        limits: Limits::new(10_000, 10_000),
+        screens: Screens::default(),
+    };
+    Snapshot::compile(generation, &policy, &topology, &settings, names)
 }
 
 /// A plane over these devices, on ordinary memory.

@@ -91,7 +91,11 @@ impl Probe {
         } else {
             checksum::pseudo(self.source.0, self.destination.0, self.protocol, length)
         };
-        let sum = checksum::finish(pseudo + checksum::sum(&octets));
+        // A sum of 0 would say that there is none (RFC 768).
+        let sum = match checksum::finish(pseudo + checksum::sum(&octets)) {
+            0 if self.protocol == 17 => 0xffff,
+            sum => sum,
+        };
         octets[at..at + 2].copy_from_slice(&sum.to_be_bytes());
         octets
     }

@@ -4,6 +4,7 @@
 
 use core::time::Duration;
 
+use policy::Checksums;
 use session::TimeoutClass;
 use session::fragment::{Outcome, Placement};
 use session::memory::Memory;
@@ -11,7 +12,7 @@ use wire::{Class, Descriptor, IcmpKind, Transport};
 
 use crate::counters::Counter;
 use crate::frame::{Frame, Judgement, Outbox};
-use crate::screen::{parse, transport};
+use crate::screen::{checksum_fault, options, parse, transport};
 use crate::{Cause, DropReason, owner};
 
 use super::{Arrival, Core, Fate, Packet, Place, Turn, context};
@@ -84,16 +85,19 @@ impl<F: Frame, M: Memory> Core<F, M> {
         let Outcome::Whole(whole) = outcome else {
             return None;
         };
+        let first = &whole.first()?.frame;
+        let verify = turn.snapshot.screens.checksums == Checksums::Verify
+            && !first.receive_flags().l4_checksum_good;
         let mut content = vec![0; usize::from(whole.len())];
         let read = whole.read(0, &mut content);
         content.truncate(read);
-        let first = &whole.first()?.frame;
         let joined = Joined {
             descriptor: parse(first).ok()?,
             bytes: first.as_ref().to_vec(),
             port: first.port(),
             octets: whole.pieces().iter().map(|piece| network_octets(&piece.frame)).sum(),
             content,
+            verify,
             length: whole.len(),
             next_header: whole.next_header(),
             hops,
@@ -146,10 +150,20 @@ impl<F: Frame, M: Memory> Core<F, M> {
             };
         joined.descriptor.protocol = reassembled.protocol;
         joined.descriptor.transport = reassembled.transport;
-        if let Err(cut) = transport(&joined.descriptor) {
+        joined.descriptor.options = reassembled.options;
+        let descriptor = &joined.descriptor;
+        // The options in front of the fragment header were screened with each frame.
+        let screened = options(descriptor, &turn.snapshot.screens)
+            .and_then(|()| transport(descriptor, &turn.snapshot.screens));
+        if let Err(cut) = screened {
             return Fate::drop(cut);
         }
-        let descriptor = &joined.descriptor;
+        let (bytes, start) = (&joined.bytes, reassembled.start);
+        if joined.verify
+            && !wire::checksum::verify_reassembled(bytes, descriptor, &joined.content, start)
+        {
+            return Fate::drop(checksum_fault(&descriptor.transport));
+        }
         let packet = Packet {
             descriptor,
             bytes: &joined.bytes,
@@ -189,6 +203,8 @@ struct Joined {
     octets: u32,
     /// The fragmentable part of the whole: gateways read what is in it.
     content: Vec<u8>,
+    /// Whether its checksum is to be verified.
+    verify: bool,
     length: u16,
     next_header: u8,
     hops: u8,

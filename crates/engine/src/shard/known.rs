@@ -194,6 +194,7 @@ fn end_reason(track: &track::Track) -> EndReason {
         TimeoutClass::TcpTimeWait => EndReason::TcpFin,
         TimeoutClass::TcpClosed => EndReason::TcpReset,
         TimeoutClass::UdpAnswered => EndReason::Answered,
+        TimeoutClass::UdpUnreachable => EndReason::Unreachable,
         TimeoutClass::TcpSynSent
         | TimeoutClass::TcpSynReceived
         | TimeoutClass::TcpEstablished

@@ -3,8 +3,8 @@
 
 use policy::RuleId;
 use session::memory::Memory;
-use session::{Found, Key};
-use wire::{Fault, Quoted};
+use session::{Direction, Found, Key, Slot, TimeoutClass};
+use wire::{Descriptor, Fault, Quoted, Transport};
 
 use crate::counters::Counter;
 use crate::frame::{Frame, Judgement, Outbox, Verdict};
@@ -76,11 +76,45 @@ impl<F: Frame, M: Memory> Core<F, M> {
                 Fate::Discard(judgement(Verdict::Drop(Cut::IcmpErrorRate.into())))
             }
             Ok(()) => {
+                if is_unreachable(packet.descriptor) {
+                    self.shorten(turn, slot, direction_of_quoted);
+                }
                 self.counters.increment(Counter::Related);
                 let partner = turn.snapshot.topology.partner(packet.port);
                 Fate::Forward(partner, judgement(Verdict::Forward))
             }
             Err(refusal) => Fate::Discard(judgement(Verdict::Drop(refusal.into()))),
         }
+    }
+
+    /// A side of the session is reported as unreachable: its life is `udp_unreachable` from its last packet on, if that
+    /// is less than what is left to it.
+    fn shorten<O: Outbox<F>>(
+        &mut self,
+        turn: &Turn<'_, O>,
+        slot: Slot,
+        direction_of_quoted: Direction,
+    ) {
+        let entry = self.sessions.entry_mut(slot);
+        let millis = |class| turn.lifetimes.millis(entry.timeouts, class);
+        if millis(TimeoutClass::UdpUnreachable) < millis(entry.track.timeout_class()) {
+            entry.track.report_unreachable(direction_of_quoted);
+            self.sessions.rearm(slot, turn.now, turn.lifetimes);
+        }
+    }
+}
+
+/// Whether an ICMP error says that its packet's receiver cannot be had: not a router's word on the way (time exceeded), nor
+/// on the packet's size or form (RFC 792; RFC 4443 §3.1).
+fn is_unreachable(descriptor: &Descriptor) -> bool {
+    const FRAGMENTATION_NEEDED: u8 = 4;
+    match descriptor.transport {
+        Transport::Icmp(message) => message.kind == 3 && message.code != FRAGMENTATION_NEEDED,
+        Transport::Icmpv6(message) => message.kind == 1,
+        Transport::None
+        | Transport::Tcp(_)
+        | Transport::Udp(_)
+        | Transport::Sctp(_)
+        | Transport::Other => false,
     }
 }

@@ -35,7 +35,7 @@ impl<F: Frame, M: Memory> Core<F, M> {
             return None;
         }
         let topology = &turn.snapshot.topology;
-        let packet = screen_plain(frame, topology, &self.own_macs)?;
+        let packet = screen_plain(frame, turn.snapshot, &self.own_macs)?;
         let domain = u8::try_from(topology.domain(frame.port()) & 0xff).unwrap_or(0);
         let (key, side) = Key::plain(Context::new(domain, packet.vlans), &packet);
         let hash = self.sessions.hash(&key);

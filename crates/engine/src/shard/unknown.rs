@@ -339,7 +339,9 @@ impl Cut {
     /// The reason to drop a packet of a session that has ended so.
     fn of_late(epitaph: Epitaph) -> Self {
         match epitaph.reason {
-            EndReason::Timeout | EndReason::Answered => Self::SessionExpired,
+            EndReason::Timeout | EndReason::Answered | EndReason::Unreachable => {
+                Self::SessionExpired
+            }
             EndReason::AgedEarly => Self::SessionAgedEarly,
             EndReason::Evicted => Self::SessionEvicted,
             EndReason::TcpFin

@@ -1,5 +1,9 @@
 //! ICMP errors: they belong to the packet that they quote.
 
+use std::time::Duration;
+
+use engine::{EndReason, EventKind};
+use session::TimeoutClass;
 use testkit::packet::flags::{ACK, PSH_ACK, SYN, SYN_ACK};
 use testkit::packet::{Frame, ICMP, Icmp, IcmpError, Transport, fragment_v4};
 
@@ -84,6 +88,59 @@ fn an_error_about_a_living_udp_session_passes() {
             ],
         );
     }
+}
+
+/// Where the configuration says so, a conversation one side of which cannot be had ends sooner, unless that side is heard
+/// again. Errors of routers on the way, and of size, say nothing of the kind.
+#[test]
+fn an_unreachable_side_shortens_a_udp_session() {
+    let mut plan = Plan::new();
+    plan.policy.rules[0].log = policy::LogWhen::End;
+    plan.timeouts.set(TimeoutClass::UdpUnreachable, Duration::from_secs(3));
+    let (query, answer) =
+        (Frame::udp(CLIENT, SERVER, "question"), swapped(Frame::udp(SERVER, CLIENT, "answer")));
+    let unreachable = error(IcmpError::PortUnreachable, &query);
+    let played = play(
+        &plan,
+        &[
+            inside(0.0, &query, "forward original first s0 new"),
+            outside(0.1, &error(IcmpError::TimeExceeded, &query), "forward reply first s0"),
+            outside(0.1, &error(IcmpError::TooBig(1300), &query), "forward reply first s0"),
+            Step::Sessions(10.0, 1),
+            inside(20.0, &query, "forward original one_way s0"),
+            outside(20.1, &unreachable, "forward reply one_way s0"),
+            Step::Sessions(22.9, 1),
+            // The initiator's own packets prove nothing.
+            inside(22.9, &query, "forward original one_way s0"),
+            Step::Sessions(25.8, 1),
+            outside(25.8, &answer, "forward reply stream s0"),
+            Step::Sessions(100.0, 1),
+            inside(100.0, &query, "forward original stream s0"),
+            // The client's port is closed.
+            inside(
+                100.1,
+                &error(IcmpError::PortUnreachable, &answer),
+                "forward original stream s0",
+            ),
+            outside(102.0, &answer, "forward reply stream s0"),
+            outside(105.1, &answer, "drop session_expired"),
+            Step::Sessions(105.4, 0),
+        ],
+    );
+    let ends: Vec<_> = played.events.iter().map(|event| event.kind).collect();
+    assert!(
+        matches!(ends[..], [EventKind::SessionEnd { reason: EndReason::Unreachable, .. }]),
+        "{ends:?}"
+    );
+    // By default it changes nothing.
+    play(
+        &Plan::new(),
+        &[
+            inside(0.0, &query, "forward original first s0 new"),
+            outside(0.1, &unreachable, "forward reply first s0"),
+            Step::Sessions(29.9, 1),
+        ],
+    );
 }
 
 #[test]

@@ -8,11 +8,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use engine::{
-    Cluster, Counter, Fate, Limits, PortIndex, SessionFilter, Snapshot, Time, Verdict, WorkerId,
-    ZoneId,
+    Cluster, Counter, Fate, Limits, PortIndex, SessionFilter, Settings, Snapshot, Time, Verdict,
+    WorkerId, ZoneId,
 };
 use policy::{
-    Action, EthPort, LinkMode, Policy, Rule, RuleNames, TcpMode, Topology, Wire, ZoneSet,
+    Action, EthPort, LinkMode, Policy, Rule, RuleNames, Screens, TcpMode, Topology, Wire, ZoneSet,
 };
 use session::Timeouts;
 use session::fragment::Limits as Fragments;
@@ -35,6 +35,8 @@ pub(crate) struct Plan {
     pub(crate) timeouts: Timeouts,
     /// Bounds.
     pub(crate) limits: Limits,
+    /// Checks that need no state.
+    pub(crate) screens: Screens,
     names: RuleNames,
     generation: u32,
 }
@@ -61,6 +63,7 @@ impl Plan {
             wires: vec![wire(0, 1, 0)],
             timeouts: Timeouts::default(),
             limits: Limits::new(10_000, 5_000),
+            screens: Screens::default(),
             names: RuleNames::new(),
             generation: 0,
         }
@@ -72,14 +75,12 @@ impl Plan {
         let (ports, wires) = (self.ports.clone(), self.wires.clone());
         let topology = Topology::new(self.policy.zones.clone(), ports, wires);
         let topology = topology.expect("each port is in one wire");
-        Snapshot::compile(
-            self.generation,
-            &self.policy,
-            &topology,
-            &self.timeouts,
-            self.limits.clone(),
-            &mut self.names,
-        )
+        let settings = Settings {
+            timeouts: self.timeouts.clone(),
+            limits: self.limits.clone(),
+            screens: self.screens,
+        };
+        Snapshot::compile(self.generation, &self.policy, &topology, &settings, &mut self.names)
     }
 
     /// The name of a rule of any version so far.

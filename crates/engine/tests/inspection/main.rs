@@ -12,6 +12,7 @@
 )]
 
 mod captures;
+mod configured_screens;
 mod corpus;
 mod datagrams;
 mod errors;

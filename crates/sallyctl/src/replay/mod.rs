@@ -18,7 +18,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use config::{SessionSettings, ValidConfig};
-use engine::{Cluster, Fate, Limits, PortIndex, Snapshot, Time};
+use engine::{Cluster, Fate, Limits, PortIndex, Settings, Snapshot, Time};
 use policy::RuleNames;
 
 use self::lines::{Elapsed, Form, FrameLine, MadeLine, Printer, Summary};
@@ -72,15 +72,10 @@ pub(crate) fn run(
 pub(crate) fn snapshot(config: &ValidConfig) -> (Arc<Snapshot>, RuleNames) {
     let mut names = RuleNames::new();
     let SessionSettings { max, per_source, embryonic } = config.sessions.clone();
+    let ValidConfig { policy, topology, timeouts, screens, .. } = config;
     let limits = Limits { max, per_source, embryonic };
-    let snapshot = Snapshot::compile(
-        1,
-        &config.policy,
-        &config.topology,
-        &config.timeouts,
-        limits,
-        &mut names,
-    );
+    let settings = Settings { timeouts: timeouts.clone(), limits, screens: *screens };
+    let snapshot = Snapshot::compile(1, policy, topology, &settings, &mut names);
     (snapshot, names)
 }
 

@@ -29,7 +29,8 @@ fn packet(protocol: u8, transport: Transport) -> Descriptor {
 }
 
 fn udp() -> Descriptor {
-    let datagram = UdpDatagram { source_port: 40_000, destination_port: 53, payload: 30 };
+    let datagram =
+        UdpDatagram { source_port: 40_000, destination_port: 53, payload: 30, has_checksum: true };
     packet(17, Transport::Udp(datagram))
 }
 

@@ -31,11 +31,18 @@ pub struct UdpTrack {
     ends_with_answer: bool,
     /// Queries without an answer yet; it stays at the largest count once there.
     outstanding: u8,
+    /// By direction of sending: who is reported as unreachable, and has not been heard since.
+    unreachable: [bool; 2],
 }
 
 impl UdpTrack {
     pub(super) fn open() -> Self {
-        Self { state: UdpState::First, ends_with_answer: false, outstanding: 1 }
+        Self {
+            state: UdpState::First,
+            ends_with_answer: false,
+            outstanding: 1,
+            unreachable: [false; 2],
+        }
     }
 
     pub(super) fn end_with_answer(&mut self) {
@@ -47,10 +54,21 @@ impl UdpTrack {
         self.state
     }
 
+    /// State, and whether a side is unreachable: what decides which timeout holds.
+    #[inline(always)]
+    pub(super) fn phase(&self) -> u16 {
+        self.state as u16 | u16::from(self.is_unreachable()) << 8
+    }
+
+    fn is_unreachable(&self) -> bool {
+        self.unreachable != [false; 2]
+    }
+
     /// Judges a later datagram of the conversation: none is refused.
     #[inline]
     pub fn judge(&mut self, direction: Direction) -> Judgement {
-        let Self { state, ends_with_answer, outstanding } = *self;
+        let Self { state, ends_with_answer, outstanding, unreachable: _ } = *self;
+        self.unreachable[direction.index()] = false;
         match direction {
             Direction::Original => {
                 self.outstanding = outstanding.saturating_add(1);
@@ -71,13 +89,21 @@ impl UdpTrack {
         Judgement::Pass
     }
 
+    /// An ICMP error reports that packets of a direction do not reach their receiver.
+    pub(super) fn report_unreachable(&mut self, direction: Direction) {
+        self.unreachable[direction.reversed().index()] = true;
+    }
+
     #[inline]
     pub(super) fn timeout_class(&self) -> TimeoutClass {
         match self.state {
+            UdpState::Answered => TimeoutClass::UdpAnswered,
+            UdpState::First | UdpState::OneWay | UdpState::Stream if self.is_unreachable() => {
+                TimeoutClass::UdpUnreachable
+            }
             UdpState::First => TimeoutClass::UdpFirst,
             UdpState::OneWay => TimeoutClass::UdpOneWay,
             UdpState::Stream => TimeoutClass::UdpStream,
-            UdpState::Answered => TimeoutClass::UdpAnswered,
         }
     }
 
