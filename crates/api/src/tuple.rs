@@ -9,8 +9,8 @@ use thiserror::Error;
 
 use crate::{Protocol, ProtocolError};
 
-/// A packet as an operator describes it: `proto source[:port] destination[:port] in=PORT [flags=S]`,
-/// IPv6 in brackets where a port follows. The destination port may be left out only where the protocol has
+/// A packet as an operator describes it: `proto source[:port] destination[:port] in=PORT [flags=S] [seq=N] [ack=N]
+/// [length=N]`, IPv6 in brackets where a port follows. The destination port may be left out only where the protocol has
 /// none.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -33,6 +33,15 @@ pub struct Tuple {
     /// TCP's flags as letters of `FSRPAUEC`; left out: `S`.
     #[serde(default)]
     pub flags: Option<String>,
+    /// TCP's sequence number; left out: of a living session what the sender would send next.
+    #[serde(default)]
+    pub seq: Option<u32>,
+    /// TCP's acknowledgement number, likewise.
+    #[serde(default)]
+    pub ack: Option<u32>,
+    /// Octets that a TCP segment carries; left out: none.
+    #[serde(default)]
+    pub length: Option<u16>,
 }
 
 /// A text that is no tuple.
@@ -57,8 +66,13 @@ pub enum TupleError {
     #[error("{0} has no ports")]
     PortOfPortless(Protocol),
     /// A word that does not belong there.
-    #[error("unexpected word `{0}`: after the addresses come in=PORT and flags=LETTERS")]
+    #[error(
+        "unexpected word `{0}`: after the addresses come in=PORT, flags=LETTERS, seq=N, ack=N, length=N"
+    )]
     Unexpected(String),
+    /// A number that is none, or the protocol has no such numbers.
+    #[error("bad number `{0}`: seq and ack up to 4294967295, length up to 1400, for tcp only")]
+    Number(String),
     /// The flags have a letter that is none, or the protocol has no flags.
     #[error("bad flags `{0}`: letters of FSRPAUEC (FIN SYN RST PSH ACK URG ECE CWR), for tcp only")]
     Flags(String),
@@ -79,6 +93,7 @@ impl Tuple {
         let (source, source_port) = endpoint(next("source")?.as_ref(), proto)?;
         let (destination, destination_port) = endpoint(next("destination")?.as_ref(), proto)?;
         let (mut in_port, mut flags) = (None, None);
+        let (mut seq, mut ack, mut length) = (None, None, None);
         for word in words {
             let word = word.as_ref();
             match word.split_once('=') {
@@ -86,12 +101,27 @@ impl Tuple {
                     in_port = Some(port.to_owned());
                 }
                 Some(("flags", letters)) if flags.is_none() => flags = Some(letters.to_owned()),
+                Some(("seq", number)) if seq.is_none() => seq = Some(numeric(word, number)?),
+                Some(("ack", number)) if ack.is_none() => ack = Some(numeric(word, number)?),
+                Some(("length", number)) if length.is_none() => {
+                    length = Some(numeric(word, number)?);
+                }
                 _ => return Err(TupleError::Unexpected(word.to_owned())),
             }
         }
         let in_port = in_port.ok_or(TupleError::Missing("in=PORT"))?;
-        let tuple =
-            Self { proto, source, source_port, destination, destination_port, in_port, flags };
+        let tuple = Self {
+            proto,
+            source,
+            source_port,
+            destination,
+            destination_port,
+            in_port,
+            flags,
+            seq,
+            ack,
+            length,
+        };
         tuple.validate()?;
         Ok(tuple)
     }
@@ -114,7 +144,16 @@ impl Tuple {
         if let Some(flags) = &self.flags {
             self.flag_bits().ok_or_else(|| TupleError::Flags(flags.clone()))?;
         }
-        Ok(())
+        let of_tcp = self.seq.is_some() || self.ack.is_some() || self.length.is_some();
+        if of_tcp && self.proto != Protocol::TCP {
+            return Err(TupleError::Number(format!("seq, ack or length of {}", self.proto)));
+        }
+        match self.length {
+            Some(length) if length > LENGTH_MAX => {
+                Err(TupleError::Number(format!("length={length}")))
+            }
+            Some(_) | None => Ok(()),
+        }
     }
 
     /// TCP's flags as the bits of its header's byte 13: those given, or SYN. None: not TCP, or a
@@ -130,6 +169,13 @@ impl Tuple {
             Some(bits | 1 << bit)
         })
     }
+}
+
+/// The most octets that a described segment carries: with all headers it is below every usual MTU.
+const LENGTH_MAX: u16 = 1400;
+
+fn numeric<T: FromStr>(word: &str, number: &str) -> Result<T, TupleError> {
+    number.parse().map_err(|_| TupleError::Number(word.to_owned()))
 }
 
 /// How an IPv6 address without brackets is written if its last group is meant as a port; none: it cannot be.
@@ -175,10 +221,17 @@ impl fmt::Display for Tuple {
         let source = end(self.source, self.source_port);
         let destination = end(self.destination, self.destination_port);
         write!(f, "{} {source} {destination} in={}", self.proto, self.in_port)?;
-        match &self.flags {
-            Some(flags) => write!(f, " flags={flags}"),
-            None => Ok(()),
+        if let Some(flags) = &self.flags {
+            write!(f, " flags={flags}")?;
         }
+        let numbers =
+            [("seq", self.seq), ("ack", self.ack), ("length", self.length.map(u32::from))];
+        for (key, number) in numbers {
+            if let Some(number) = number {
+                write!(f, " {key}={number}")?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -188,6 +241,7 @@ mod tests {
     use test_case::test_case;
 
     #[test_case("tcp 10.0.0.1:40000 192.0.2.1:80 in=lan0 flags=SA"; "tcp")]
+    #[test_case("tcp 10.0.0.1:40000 192.0.2.1:80 in=lan0 flags=A seq=4294967295 ack=7 length=1400"; "numbers")]
     #[test_case("udp [2001:db8::1]:5353 [2001:db8::2]:53 in=lan0"; "udp over ipv6")]
     #[test_case("icmp 10.0.0.1 192.0.2.1 in=lan0"; "icmp")]
     #[test_case("icmpv6 2001:db8::1:80 2001:db8::2 in=lan0"; "no ports to be taken for")]
@@ -214,6 +268,9 @@ mod tests {
     #[test_case("icmp 10.0.0.1:1 10.0.0.2 in=a", TupleError::PortOfPortless(Protocol::ICMP); "portless")]
     #[test_case("tcp 10.0.0.1:1 10.0.0.2:2 in=a flags=SX", TupleError::Flags("SX".to_owned()); "unknown flag")]
     #[test_case("udp 10.0.0.1:1 10.0.0.2:2 in=a flags=S", TupleError::Flags("S".to_owned()); "flags of udp")]
+    #[test_case("tcp 10.0.0.1:1 10.0.0.2:2 in=a seq=4294967296", TupleError::Number("seq=4294967296".to_owned()); "number too great")]
+    #[test_case("tcp 10.0.0.1:1 10.0.0.2:2 in=a length=1401", TupleError::Number("length=1401".to_owned()); "segment too long")]
+    #[test_case("udp 10.0.0.1:1 10.0.0.2:2 in=a ack=1", TupleError::Number("seq, ack or length of udp".to_owned()); "numbers of udp")]
     #[test_case("tcp 10.0.0.1:1 10.0.0.2:2 in=a out=b", TupleError::Unexpected("out=b".to_owned()); "unexpected word")]
     fn refused(text: &str, error: TupleError) {
         assert_eq!(text.parse::<Tuple>(), Err(error));

@@ -146,7 +146,7 @@ impl Plane for LivePlane {
     }
 
     fn ask(&self, worker: WorkerId, question: Question) -> Receiver<Part> {
-        self.0.ask(worker, question, |part| part)
+        self.0.ask(worker, question)
     }
 
     fn events(&self, most: usize, take: &mut dyn FnMut(&Event)) {

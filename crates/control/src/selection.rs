@@ -2,7 +2,9 @@
 //! force, and a name that is not there is refused with those that are.
 
 use api::{FilterTerm, Refusal, RefusalKind, Tuple};
-use engine::{PortIndex, Probe, Protocol, SessionFilter, WorkerId, flags_from_letters};
+use engine::{
+    PortIndex, Probe, ProbeNumbers, Protocol, SessionFilter, WorkerId, flags_from_letters,
+};
 use policy::{RuleNames, Topology};
 
 use crate::commit::Committed;
@@ -139,6 +141,7 @@ pub(crate) fn probe(tuple: &Tuple, policy: &Committed) -> Result<Probe, Refusal>
         flags,
         icmp: None,
         vlans: wire::VlanTags::default(),
+        numbers: ProbeNumbers { seq: tuple.seq, ack: tuple.ack, length: tuple.length.unwrap_or(0) },
     })
 }
 

@@ -61,7 +61,7 @@ pub(crate) struct Job {
     found: u64,
     /// What remains is to be taken by the receiver.
     finished: bool,
-    reply: Box<dyn Reply>,
+    reply: Channel,
 }
 
 impl fmt::Debug for Job {
@@ -88,13 +88,10 @@ pub(crate) enum Progress {
 }
 
 impl Job {
-    /// A command, and where the parts of its answer come out as `wrap` turns them.
-    pub(crate) fn new<T: Send + 'static>(
-        command: Command,
-        wrap: impl Fn(Answer) -> T + Send + 'static,
-    ) -> (Self, Receiver<T>) {
+    /// A command, and where the parts of its answer come out.
+    pub(crate) fn new(command: Command) -> (Self, Receiver<Answer>) {
         let (sender, receiver) = sync_channel(PARTS);
-        let reply = Box::new(Channel { sender, wrap, waiting: VecDeque::new() });
+        let reply = Channel { sender, waiting: VecDeque::new() };
         (Self { command, cursor: 0, found: 0, finished: false, reply }, receiver)
     }
 
@@ -157,14 +154,6 @@ impl Job {
     }
 }
 
-/// The worker's end of the channel.
-trait Reply: Send {
-    /// Sends what is waiting, and says whether more may be put.
-    fn ready(&mut self) -> Readiness;
-    /// Adds a part. It is sent now or by a later [`Self::ready`].
-    fn put(&mut self, answer: Answer);
-}
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Readiness {
     Ready,
@@ -172,13 +161,14 @@ enum Readiness {
     Gone,
 }
 
-struct Channel<T, W> {
-    sender: SyncSender<T>,
-    wrap: W,
-    waiting: VecDeque<T>,
+/// The worker's end of the channel.
+struct Channel {
+    sender: SyncSender<Answer>,
+    waiting: VecDeque<Answer>,
 }
 
-impl<T: Send, W: Fn(Answer) -> T + Send> Reply for Channel<T, W> {
+impl Channel {
+    /// Sends what is waiting, and says whether more may be put.
     fn ready(&mut self) -> Readiness {
         while let Some(part) = self.waiting.pop_front() {
             match self.sender.try_send(part) {
@@ -193,8 +183,9 @@ impl<T: Send, W: Fn(Answer) -> T + Send> Reply for Channel<T, W> {
         Readiness::Ready
     }
 
+    /// Adds a part. It is sent by a later [`Self::ready`].
     fn put(&mut self, answer: Answer) {
-        self.waiting.push_back((self.wrap)(answer));
+        self.waiting.push_back(answer);
     }
 }
 
@@ -202,10 +193,16 @@ impl<T: Send, W: Fn(Answer) -> T + Send> Reply for Channel<T, W> {
 mod tests {
     use super::*;
 
-    fn channel() -> (Box<dyn Reply>, Receiver<u64>) {
+    fn channel() -> (Channel, Receiver<Answer>) {
         let (sender, receiver) = sync_channel(2);
-        let wrap = |answer| if let Answer::Count(count) = answer { count } else { 0 };
-        (Box::new(Channel { sender, wrap, waiting: VecDeque::new() }), receiver)
+        (Channel { sender, waiting: VecDeque::new() }, receiver)
+    }
+
+    fn next(receiver: &Receiver<Answer>) -> Option<u64> {
+        match receiver.recv() {
+            Ok(Answer::Count(count)) => Some(count),
+            Ok(Answer::Sessions(_) | Answer::Explanation(_) | Answer::Done) | Err(_) => None,
+        }
     }
 
     #[test]
@@ -215,11 +212,11 @@ mod tests {
             reply.put(Answer::Count(count));
         }
         assert_eq!(reply.ready(), Readiness::Full);
-        assert_eq!(receiver.recv(), Ok(0));
+        assert_eq!(next(&receiver), Some(0));
         assert_eq!(reply.ready(), Readiness::Full);
-        assert_eq!((receiver.recv(), receiver.recv()), (Ok(1), Ok(2)));
+        assert_eq!([next(&receiver), next(&receiver)], [Some(1), Some(2)]);
         assert_eq!(reply.ready(), Readiness::Ready);
-        assert_eq!(receiver.recv(), Ok(3));
+        assert_eq!(next(&receiver), Some(3));
     }
 
     #[test]

@@ -140,12 +140,8 @@ impl Handle {
     }
 
     /// The receiver is disconnected at once if too many commands wait already.
-    pub(crate) fn ask<T: Send + 'static>(
-        &self,
-        command: Command,
-        wrap: impl Fn(Answer) -> T + Send + 'static,
-    ) -> Receiver<T> {
-        let (job, receiver) = Job::new(command, wrap);
+    pub(crate) fn ask(&self, command: Command) -> Receiver<Answer> {
+        let (job, receiver) = Job::new(command);
         drop(self.mailbox.jobs.push(job));
         receiver
     }

@@ -202,18 +202,12 @@ impl Dataplane {
         swaps
     }
 
-    /// Gives a worker something to do between its bursts. Each part of the answer is turned by `wrap`, on the
-    /// worker. [`Answer::Done`] is the last; if the receiver is disconnected before it, there is no such worker,
-    /// it has too much to do already, or it has ended.
-    pub fn ask<T: Send + 'static>(
-        &self,
-        worker: WorkerId,
-        command: Command,
-        wrap: impl Fn(Answer) -> T + Send + 'static,
-    ) -> Receiver<T> {
+    /// Gives a worker something to do between its bursts. [`Answer::Done`] is the last part of the answer; if the
+    /// receiver is disconnected before it, there is no such worker, it has too much to do already, or it has ended.
+    pub fn ask(&self, worker: WorkerId, command: Command) -> Receiver<Answer> {
         match self.workers.get(worker.index()) {
             // With the machinery held, a stop cannot come between and leave the command waiting for ever.
-            Some(handle) if self.machinery().is_some() => handle.ask(command, wrap),
+            Some(handle) if self.machinery().is_some() => handle.ask(command),
             Some(_) | None => channel().1,
         }
     }

@@ -41,7 +41,7 @@ fn sessions_of(plane: &Dataplane, worker: u16) -> u64 {
 }
 
 fn ask(plane: &Dataplane, worker: u16, command: Command) -> Receiver<Answer> {
-    plane.ask(WorkerId(worker), command, |answer| answer)
+    plane.ask(WorkerId(worker), command)
 }
 
 /// The parts of an answer that ends as it should.
@@ -122,11 +122,7 @@ fn a_slow_or_absent_receiver_holds_nobody_up() {
     alone(|| {
         let (plane, _folder) = busy_box(&mut RuleNames::new());
         // One part for each session and round would overflow the channel many times.
-        let slow = plane.ask(
-            WorkerId(0),
-            Command::Sessions { filter: all(), limit: u64::MAX },
-            |answer| [vec![0_u8; 100_000], format!("{answer:?}").into_bytes()],
-        );
+        let slow = ask(&plane, 0, Command::Sessions { filter: all(), limit: u64::MAX });
         let before = plane.workers()[0].busy + plane.workers()[0].idle;
         wait_for("the worker to go on", || {
             let worker = &plane.workers()[0];
@@ -153,6 +149,7 @@ fn a_packet_is_explained_by_the_worker_that_owns_it() {
             source: ("10.9.9.9".parse().unwrap(), 1000),
             destination: ("192.0.2.80".parse().unwrap(), 5000),
             flags: engine::flags_from_letters("").unwrap(),
+            numbers: engine::ProbeNumbers::default(),
             icmp: None,
             vlans: Default::default(),
         };

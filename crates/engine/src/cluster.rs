@@ -11,6 +11,7 @@ use ahash::RandomState;
 use hashbrown::HashMap;
 use session::expectation::Expectations;
 use session::memory::Heap;
+use session::tcp::WindowNumbers;
 use session::{LONGEST, Time};
 
 use crate::counters::Counters;
@@ -66,6 +67,8 @@ pub struct Fate {
     pub judgement: Judgement,
     /// The session's number, counted from 0 by creation over all shards.
     pub session: Option<u64>,
+    /// Of a TCP segment that its session refused for its numbers: those, beside the session's.
+    pub numbers: Option<WindowNumbers>,
     /// The port that it left by.
     pub out: Option<PortIndex>,
     /// Its octets.
@@ -89,6 +92,8 @@ pub struct Cluster {
 struct Desk {
     queues: Vec<VecDeque<(Tape, Handover)>>,
     fates: Vec<Fate>,
+    /// How many of them have been looked at for their numbers.
+    noted: usize,
     events: Vec<Event>,
     /// Numbers of living sessions, by worker and slot.
     numbers: HashMap<(WorkerId, u32), u64, RandomState>,
@@ -193,7 +198,18 @@ impl Cluster {
         burst.push(Tape { number: Some(number), port, octets, from_host, rss_hash });
         self.desk.worker = worker;
         self.shards[worker.index()].process(now, &mut burst, &mut self.desk);
+        self.note_numbers(worker);
         self.work_off(now);
+    }
+
+    /// Asks the shard that has just refused segments for their numbers: a refused segment changes nothing, so they are
+    /// what they were.
+    fn note_numbers(&mut self, worker: WorkerId) {
+        let (shard, noted) = (&self.shards[worker.index()], self.desk.noted);
+        for fate in self.desk.fates.iter_mut().skip(noted) {
+            fate.numbers = shard.window_numbers(&fate.judgement, &fate.octets);
+        }
+        self.desk.noted = self.desk.fates.len();
     }
 
     /// Lets time pass: what is due ends.
@@ -222,6 +238,7 @@ impl Cluster {
 
     /// What has become of frames since the last call, in the order of decisions.
     pub fn fates(&mut self) -> impl Iterator<Item = Fate> {
+        self.desk.noted = 0;
         self.desk.fates.drain(..)
     }
 
@@ -256,6 +273,7 @@ impl Cluster {
             }
             self.desk.worker = WorkerId(u16::try_from(index).unwrap_or(0));
             self.shards[index].accept(now, &mut burst, &mut self.desk);
+            self.note_numbers(self.desk.worker);
         }
     }
 }
@@ -275,6 +293,7 @@ impl Desk {
             during: self.during,
             judgement: *judgement,
             session,
+            numbers: None,
             out,
             octets: frame.octets,
             worker: self.worker,

@@ -3,7 +3,7 @@
 use policy::{Action, PortIndex, RuleId, TcpMode};
 use session::memory::Memory;
 use session::track::{self, Track};
-use session::{Found, Slot, Time};
+use session::{Direction, Found, Slot, Time};
 use wire::{TcpFlags, Transport};
 
 use crate::frame::{Frame, ReceiveFlags, Verdict};
@@ -13,12 +13,12 @@ use crate::{Cut, DropReason, Shard, WorkerId, owner};
 
 mod probe;
 
-pub use probe::Probe;
+pub use probe::{Probe, ProbeNumbers};
 
 /// One step on a packet's way.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {
-    /// Which: `parse`, `screen`, `owner`, `session`, `state`, `rule`, `policy`.
+    /// Which: `parse`, `screen`, `owner`, `session`, `window`, `state`, `rule`, `policy`, `limits`.
     pub name: &'static str,
     /// Whether the packet got past it.
     pub passed: bool,
@@ -116,7 +116,7 @@ impl<F: Frame, M: Memory> Shard<F, M> {
                 None => writer.pass("session", "none, and none is remembered"),
             },
         }
-        self.explain_unknown(writer, probe, &descriptor)
+        self.explain_unknown(now, writer, probe, &descriptor, None)
     }
 
     fn explain_known(
@@ -140,11 +140,16 @@ impl<F: Frame, M: Memory> Shard<F, M> {
         }
         let rule = view.rule;
         let mut track = entry.track;
+        let continued = continued(probe, &track, direction);
+        let descriptor = continued.as_ref().unwrap_or(descriptor);
+        if let (Track::Tcp(track), Transport::Tcp(segment)) = (&track, &descriptor.transport) {
+            writer.pass("window", track.window_numbers(direction, segment).to_string());
+        }
         let explanation = match track.judge(direction, descriptor, now) {
             track::Judgement::Refuse(refusal) => writer.stop("state", refusal),
             track::Judgement::Reopen => {
                 writer.pass("state", "begins a new session in the place of this one");
-                self.explain_unknown(writer, probe, descriptor)
+                self.explain_unknown(now, writer, probe, descriptor, Some(slot))
             }
             track::Judgement::Pass | track::Judgement::Ended => {
                 writer.pass("state", format!("fits; the state is then {}", track.state_name()));
@@ -157,15 +162,18 @@ impl<F: Frame, M: Memory> Shard<F, M> {
 
     fn explain_unknown(
         &self,
+        now: Time,
         mut writer: Writer,
         probe: &Probe,
         descriptor: &wire::Descriptor,
+        successor_of: Option<Slot>,
     ) -> Explanation {
         let snapshot = self.snapshot();
         let strict = Track::open(descriptor);
+        let just_started = self.picks_up(now);
         let is_tcp = matches!(descriptor.transport, Transport::Tcp(_));
         if let Err(refusal) = strict
-            && !(is_tcp && snapshot.policy.any_loose())
+            && !(is_tcp && (just_started || snapshot.policy.any_loose()))
         {
             return writer.stop("state", refusal);
         }
@@ -185,15 +193,27 @@ impl<F: Frame, M: Memory> Shard<F, M> {
             writer.steps.push(Step { name: "rule", passed, detail });
         }
         let decision = snapshot.policy.decide(&query);
-        let loose = decision.action == Action::Allow && decision.tcp == TcpMode::Loose;
-        if let Err(refusal) = strict
-            && !loose
-        {
-            return Explanation { rule: decision.rule, ..writer.stop("state", refusal) };
-        }
+        let loose = just_started || decision.tcp == TcpMode::Loose;
+        let track = if decision.action == Action::Allow && loose {
+            Track::pick_up(descriptor)
+        } else {
+            strict
+        };
         let rule = decision.rule;
+        let track = match track {
+            Ok(track) => track,
+            Err(refusal) => return Explanation { rule, ..writer.stop("state", refusal) },
+        };
+        if strict.is_err() {
+            let why = if just_started { "`pickup_after_start`" } else { "`tcp = \"loose\"`" };
+            writer.pass("state", format!("picked up in the middle, by {why}"));
+        }
         match (decision.action, rule) {
             (Action::Allow, _) => {
+                let member = self.member_of(descriptor, probe.in_port, rule, &track);
+                if let Err(cut) = self.admits(now, &member, successor_of) {
+                    return Explanation { rule, ..writer.stop("limits", cut) };
+                }
                 writer.pass("policy", "allowed: a session is opened");
                 let Writer { steps } = writer;
                 Explanation { steps, verdict: Verdict::Forward, rule, session: None }
@@ -207,6 +227,19 @@ impl<F: Frame, M: Memory> Shard<F, M> {
             }
         }
     }
+}
+
+/// The headers of a TCP segment in whose numbers those left out are what its sender would send next. None: there is nothing
+/// to go on from, or nothing was left out.
+fn continued(probe: &Probe, track: &Track, direction: Direction) -> Option<wire::Descriptor> {
+    let Track::Tcp(track) = track else { return None };
+    // A SYN begins a count of its own.
+    if probe.flags.syn() {
+        return None;
+    }
+    let (seq, ack) = track.next_numbers(direction);
+    let numbers = probe.numbers.or(seq.0, ack.0);
+    wire::parse(&Probe { numbers, ..*probe }.octets()).ok()
 }
 
 /// TCP flags from letters: `S`, `A`, `F`, `R`, `P`, `U`, `E`, `C`, as tcpdump and nft write them.

@@ -27,7 +27,7 @@ pub use alg::{Protocol as Gateway, Remark};
 pub use arrivals::Arrivals;
 pub use cluster::{Cluster, Fate, Tape};
 pub use counters::{Counter, Counters, RuleHits};
-pub use explain::{Explanation, Probe, Step, flags_from_letters, owner_of};
+pub use explain::{Explanation, Probe, ProbeNumbers, Step, flags_from_letters, owner_of};
 pub use frame::{
     Event, EventKind, Frame, HOPS_MAX, Handover, Judgement, Outbox, ParentId, ReceiveFlags,
     Verdict, WorkerId,

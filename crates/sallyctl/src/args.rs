@@ -102,7 +102,8 @@ pub(crate) struct ReplayArguments {
     /// How many workers share the sessions
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=128))]
     pub(crate) workers: u16,
-    /// Write the frames that were sent, forwarded and made, to this pcap file
+    /// Write the frames that were sent, forwarded and made, to this pcap file; if its name ends in .pcapng, all frames,
+    /// each with what became of it as its comment
     #[arg(long, value_name = "OUT.pcap")]
     pub(crate) write: Option<PathBuf>,
     /// Print the table even if standard output is no terminal
@@ -125,8 +126,8 @@ pub(crate) struct ExplainArguments {
     #[arg(
         value_name = "TUPLE",
         required = true,
-        help = "proto source[:port] destination[:port] in=PORT [flags=S]; IPv6 in brackets where a port \
-                follows; tcp, udp and sctp need the destination port"
+        help = "proto source[:port] destination[:port] in=PORT [flags=S] [seq=N] [ack=N] [length=N]; IPv6 in \
+                brackets where a port follows; tcp, udp and sctp need the destination port"
     )]
     pub(crate) tuple: Vec<String>,
 }

@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use api::{Explanation, Tuple, Version};
-use engine::{Cluster, Probe, Step, Time, flags_from_letters};
+use engine::{Cluster, Probe, ProbeNumbers, Step, Time, flags_from_letters};
 
 use crate::args::{ExplainArguments, General};
 use crate::failure::Failure;
@@ -39,6 +39,7 @@ pub(crate) fn run(
         flags: flags_from_letters(tuple.flags.as_deref().unwrap_or("S")).unwrap_or_default(),
         icmp: None,
         vlans: wire::VlanTags::default(),
+        numbers: ProbeNumbers { seq: tuple.seq, ack: tuple.ack, length: tuple.length.unwrap_or(0) },
     };
     let (snapshot, names) = replay::snapshot(&config);
     let cluster = Cluster::new(1, &snapshot);

@@ -61,19 +61,55 @@ impl TimeoutClass {
     /// The timeout where the configuration says nothing.
     #[must_use]
     pub const fn default_timeout(self) -> Duration {
-        match self {
-            Self::TcpSynSent | Self::TcpSynReceived | Self::TcpClosed => Duration::from_secs(10),
-            Self::TcpEstablished | Self::SctpEstablished => Duration::from_secs(3600),
-            Self::TcpHalfClosed | Self::UdpStream => Duration::from_secs(120),
-            Self::TcpClosing | Self::TcpRstUnverified => Duration::from_secs(30),
-            Self::TcpTimeWait => Duration::from_secs(15),
-            Self::UdpFirst | Self::UdpOneWay => Duration::from_secs(30),
-            Self::UdpAnswered => Duration::from_secs(5),
-            Self::UdpUnreachable => Timeouts::GREATEST,
-            Self::Icmp | Self::SctpInit | Self::Fragment => Duration::from_secs(10),
-            Self::Gre | Self::Esp => Duration::from_secs(600),
-            Self::SctpShutdown | Self::Other | Self::Expectation => Duration::from_secs(30),
-        }
+        let seconds = match self {
+            // A SYN is sent again after 1, 3 and 7 s (RFC 6298 §2): three attempts within one session. PAN-OS has 5,
+            // FortiGate 10; Linux's 120 is what SYN floods feed on.
+            Self::TcpSynSent => 10,
+            // The third segment of the handshake is a round trip away, or lost and brought by the next. PAN-OS and
+            // FortiGate: 10.
+            Self::TcpSynReceived => 10,
+            // ASA, PAN-OS and FortiGate alike. Linux's five days only keep the dead; RFC 5382's two hours of NATs are
+            // for keepalives, which policy can allow for by rule.
+            Self::TcpEstablished => 3600,
+            // One side may still send what it has. PAN-OS, FortiGate and VPP: 120.
+            Self::TcpHalfClosed => 120,
+            // Only acknowledgements are missing. Linux's LAST_ACK: 30.
+            Self::TcpClosing => 30,
+            // A newer SYN opens anew at once, so it need not be twice the segment lifetime. PAN-OS: 15.
+            Self::TcpTimeWait => 15,
+            // For a challenge ACK and its RST (RFC 5961). Linux's CLOSE: 10.
+            Self::TcpClosed => 10,
+            // PAN-OS's idea and number: an inexact RST may be the truth.
+            Self::TcpRstUnverified => 30,
+            // Linux, OVS's half; an answer takes no longer.
+            Self::UdpFirst => 30,
+            // Who is not answered is not waited for longer.
+            Self::UdpOneWay => 30,
+            // RFC 4787 REQ-5 asks for two minutes at least. QUIC sends keepalives before 30 s.
+            Self::UdpStream => 120,
+            // ScreenOS ends with the answer, grout 2 s later: 5 s let an answer that is sent twice pass.
+            Self::UdpAnswered => 5,
+            // Never shorter than any other, unless the file says so: errors can be forged by whoever sees a packet.
+            Self::UdpUnreachable => 7 * 86_400,
+            // A ping a second keeps it; PAN-OS: 6, ASA: 2.
+            Self::Icmp => 10,
+            // INIT is sent again after 3 s (RFC 9260 §16). PAN-OS: 5.
+            Self::SctpInit => 10,
+            // As TCP; heartbeats come every 30 s (RFC 9260 §16).
+            Self::SctpEstablished => 3600,
+            // PAN-OS: 30; a SHUTDOWN is sent again after seconds.
+            Self::SctpShutdown => 30,
+            // Tunnels are silent for long, and their keepalives come within minutes.
+            Self::Gre | Self::Esp => 600,
+            // PAN-OS: 30. Nothing is known of the protocol.
+            Self::Other => 30,
+            // Fragments of one datagram follow each other. RFC 8200 §4.5 lets a host wait 60 s; who only passes on need
+            // not hold as long.
+            Self::Fragment => 10,
+            // The peer that was told connects at once; PAN-OS and Linux's helpers wait minutes.
+            Self::Expectation => 30,
+        };
+        Duration::from_secs(seconds)
     }
 }
 

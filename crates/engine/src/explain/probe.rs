@@ -22,6 +22,26 @@ pub struct Probe {
     pub icmp: Option<(u8, u8)>,
     /// VLAN tags.
     pub vlans: VlanTags,
+    /// TCP's numbers.
+    pub numbers: ProbeNumbers,
+}
+
+/// What a TCP segment counts. What is left out is, in a living session, what its sender would send next.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ProbeNumbers {
+    /// Sequence number.
+    pub seq: Option<u32>,
+    /// Acknowledgement number.
+    pub ack: Option<u32>,
+    /// Octets of payload.
+    pub length: u16,
+}
+
+impl ProbeNumbers {
+    /// With these in place of those left out.
+    pub(crate) fn or(self, seq: u32, ack: u32) -> Self {
+        Self { seq: self.seq.or(Some(seq)), ack: self.ack.or(Some(ack)), ..self }
+    }
 }
 
 const SOURCE_MAC: [u8; 6] = [0x02, 0, 0, 0, 0, 1];
@@ -69,7 +89,12 @@ impl Probe {
     fn transport(&self) -> Vec<u8> {
         let ports = [self.source.1.to_be_bytes(), self.destination.1.to_be_bytes()].concat();
         let mut octets = match self.protocol {
-            6 => [&ports[..], &[0; 8], &[0x50, self.flags.0, 0xff, 0xff, 0, 0, 0, 0]].concat(),
+            6 => {
+                let ProbeNumbers { seq, ack, length } = self.numbers;
+                let [seq, ack] = [seq, ack].map(|number| number.unwrap_or(0).to_be_bytes());
+                let rest = [0x50, self.flags.0, 0xff, 0xff, 0, 0, 0, 0];
+                [&ports[..], &seq, &ack, &rest, &vec![0; usize::from(length)]].concat()
+            }
             17 => [&ports[..], &[0, 8, 0, 0]].concat(),
             132 => [&ports[..], &[0; 8], &SCTP_INIT[..]].concat(),
             1 | 58 => {

@@ -14,27 +14,74 @@ use core::num::NonZeroU32;
 
 use ahash::RandomState;
 use hashbrown::HashMap;
-use policy::{RuleId, ZoneId};
-use session::Time;
+use policy::{PortIndex, RuleId, ZoneId};
+use session::track::{EvictionClass, Track};
+use session::{Key, Side, Summary, Time};
 
 use crate::counters::RuleHits;
 use crate::{Cut, Snapshot};
 
+use super::Lookup;
+
 /// What of a session is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Member {
+pub(crate) struct Member {
     /// The mark of the policy that last judged it.
-    pub(super) generation: u16,
+    generation: u16,
     /// The rule that allows it.
-    pub(super) rule: Option<RuleId>,
+    rule: Option<RuleId>,
     /// Who opened it.
-    pub(super) source: IpAddr,
+    source: IpAddr,
     /// To whom.
-    pub(super) destination: IpAddr,
+    destination: IpAddr,
     /// The zone that it was opened from: whose flood it would be.
-    pub(super) from: ZoneId,
+    from: ZoneId,
     /// Whether its handshake is not complete.
-    pub(super) half_open: bool,
+    half_open: bool,
+}
+
+impl Member {
+    /// What would be counted of the session that a packet opens.
+    pub(super) fn of_packet(
+        snapshot: &Snapshot,
+        lookup: &Lookup,
+        port: PortIndex,
+        rule: Option<RuleId>,
+        track: &Track,
+    ) -> Self {
+        let Lookup { key, side, hash: _, guess: _ } = lookup;
+        Self::new(snapshot, key, *side, port, (snapshot.mark(), rule), track)
+    }
+
+    /// What is counted of a session.
+    pub(super) fn of_session(snapshot: &Snapshot, summary: &Summary) -> Self {
+        let Summary { key, initiator, track, rule, generation, in_port, .. } = summary;
+        let judged = (*generation, rule_of(*rule));
+        Self::new(snapshot, key, *initiator, PortIndex(*in_port), judged, track)
+    }
+
+    fn new(
+        snapshot: &Snapshot,
+        key: &Key,
+        initiator: Side,
+        in_port: PortIndex,
+        (generation, rule): (u16, Option<RuleId>),
+        track: &Track,
+    ) -> Self {
+        Self {
+            generation,
+            rule,
+            source: key.endpoint(initiator).0,
+            destination: key.endpoint(initiator.other()).0,
+            from: snapshot.zones(in_port, key.context).0,
+            half_open: track.eviction_class() == EvictionClass::HalfOpen,
+        }
+    }
+}
+
+/// The rule of an entry.
+pub(super) fn rule_of(rule: u32) -> Option<RuleId> {
+    (rule != u32::MAX).then_some(RuleId(rule))
 }
 
 /// The counts.
@@ -93,33 +140,62 @@ impl Census {
         }
     }
 
-    /// Whether there may be one more like this.
+    /// Whether there may be one more like this. The session whose place it takes, if it takes one's, does not count.
     ///
     /// # Errors
     /// The limit that is reached.
-    pub(super) fn admits(&self, member: &Member, snapshot: &Snapshot) -> Result<(), Cut> {
+    pub(super) fn admits(
+        &self,
+        member: &Member,
+        predecessor: Option<&Member>,
+        snapshot: &Snapshot,
+    ) -> Result<(), Cut> {
         let Member { generation, rule, source, destination, from, half_open } = *member;
-        let within = |limit: u32, count: u32, cut: Cut| {
-            if count < limit.div_ceil(self.share) { Ok(()) } else { Err(cut) }
+        // Whether the predecessor is counted where this one would be.
+        let shares = |same: &dyn Fn(&Member) -> bool| u32::from(predecessor.is_some_and(same));
+        let within = |limit: u32, count: u32, shared: u32, cut: Cut| {
+            if count.saturating_sub(shared) < limit.div_ceil(self.share) {
+                Ok(())
+            } else {
+                Err(cut)
+            }
         };
-        within(snapshot.limits.per_source, self.sources.count(&source), Cut::SourceLimit)?;
+        let shared = shares(&|other| other.source == source);
+        within(snapshot.limits.per_source, self.sources.count(&source), shared, Cut::SourceLimit)?;
         let zone_limit = snapshot.limits.embryonic.get(from.index()).copied().flatten();
         if let Some(limit) = zone_limit.filter(|_| half_open) {
             let count = self.half_open.get(from.index()).copied().unwrap_or(0);
-            within(limit.get(), count, Cut::ZoneEmbryonicLimit)?;
+            let shared = shares(&|other| other.half_open && other.from == from);
+            within(limit.get(), count, shared, Cut::ZoneEmbryonicLimit)?;
         }
         let Some(rule) = rule else { return Ok(()) };
         let limits = snapshot.rule_limits(rule);
         let hits = self.rules.get(rule.index()).copied().unwrap_or_default();
         let of = |end, address| self.addresses.count(&(rule, generation, end, address));
+        let of_rule = |other: &Member| other.rule == Some(rule);
         let bounded = [
-            (limits.sessions, hits.sessions, Cut::RuleSessionLimit),
-            (limits.per_source, of(End::Source, source), Cut::RuleSourceLimit),
-            (limits.per_destination, of(End::Destination, destination), Cut::RuleDestinationLimit),
-            (limits.embryonic.filter(|_| half_open), hits.embryonic, Cut::RuleEmbryonicLimit),
+            (limits.sessions, hits.sessions, shares(&of_rule), Cut::RuleSessionLimit),
+            (
+                limits.per_source,
+                of(End::Source, source),
+                shares(&|other| of_rule(other) && other.source == source),
+                Cut::RuleSourceLimit,
+            ),
+            (
+                limits.per_destination,
+                of(End::Destination, destination),
+                shares(&|other| of_rule(other) && other.destination == destination),
+                Cut::RuleDestinationLimit,
+            ),
+            (
+                limits.embryonic.filter(|_| half_open),
+                hits.embryonic,
+                shares(&|other| of_rule(other) && other.half_open),
+                Cut::RuleEmbryonicLimit,
+            ),
         ];
-        bounded.into_iter().try_for_each(|(limit, count, cut)| {
-            limit.map_or(Ok(()), |limit| within(limit.get(), count, cut))
+        bounded.into_iter().try_for_each(|(limit, count, shared, cut)| {
+            limit.map_or(Ok(()), |limit| within(limit.get(), count, shared, cut))
         })
     }
 

@@ -10,8 +10,8 @@ use crate::counters::Counter;
 use crate::frame::{Frame, Judgement, Outbox, Verdict};
 use crate::{Cut, EndReason, Snapshot};
 
+use super::census::Member;
 use super::records::Record;
-use super::upkeep::member;
 use super::{Core, Fate, Lookup, Packet, Turn};
 
 impl<F: Frame, M: Memory> Core<F, M> {
@@ -112,11 +112,11 @@ impl<F: Frame, M: Memory> Core<F, M> {
             rearm |= classes[0] != classes[1];
             match classes.map(|class| class == EvictionClass::HalfOpen) {
                 [false, true] => {
-                    let member = member(turn.snapshot, &self.summary(turn, slot));
+                    let member = Member::of_session(turn.snapshot, &self.summary(turn, slot));
                     self.census.begin_handshake(&member, turn.snapshot);
                 }
                 [true, false] => {
-                    let member = member(turn.snapshot, &self.summary(turn, slot));
+                    let member = Member::of_session(turn.snapshot, &self.summary(turn, slot));
                     self.census.end_handshake(&member, turn.snapshot);
                 }
                 [true, true] | [false, false] => {}
@@ -164,7 +164,7 @@ impl<F: Frame, M: Memory> Core<F, M> {
         let record = self.forget(slot, Ended::ParentEnded);
         self.counters.move_session(Some(&summary.track), None);
         self.counters.increment(Counter::Ended(summary.track.protocol(), reason));
-        self.census.close(&member(turn.snapshot, &summary), turn.snapshot);
+        self.census.close(&Member::of_session(turn.snapshot, &summary), turn.snapshot);
         self.bury(turn.now, &summary, reason);
         if summary.mark {
             let event = self.end_event(turn, &summary, record.as_ref(), reason);

@@ -1,14 +1,17 @@
 //! Listing, counting and clearing sessions in bounded steps.
 
-use policy::{PortIndex, Query};
+use policy::{PortIndex, Query, RuleId};
 use session::memory::Memory;
+use session::tcp::{Inequality, WindowNumbers};
+use session::track::Track;
 use session::{Direction, Entry, Found, Key, Lifetimes, Side, Slot, Time};
-use wire::Descriptor;
+use wire::{Descriptor, Transport};
 
-use crate::frame::{Frame, Outbox};
+use crate::frame::{Frame, Judgement, Outbox};
 use crate::listing::{SessionFilter, SessionView};
-use crate::{EndReason, Snapshot};
+use crate::{Cut, DropReason, EndReason, Snapshot};
 
+use super::census::Member;
 use super::known::comes_from_its_side;
 use super::records::Record;
 use super::{Core, Shard, Turn, first_query};
@@ -109,6 +112,51 @@ impl<F: Frame, M: Memory> Shard<F, M> {
 
     pub(crate) fn is_right_side(&self, slot: Slot, port: PortIndex, direction: Direction) -> bool {
         comes_from_its_side(&self.snapshot, PortIndex(self.entry(slot).in_port), port, direction)
+    }
+
+    /// Whether TCP is picked up in the middle since the box has just started.
+    pub(crate) fn picks_up(&self, now: Time) -> bool {
+        now < self.core.pickup_until
+    }
+
+    /// What limits would count of the session that a packet opens.
+    pub(crate) fn member_of(
+        &self,
+        descriptor: &Descriptor,
+        port: PortIndex,
+        rule: Option<RuleId>,
+        track: &Track,
+    ) -> Member {
+        let lookup = self.core.lookup(&self.snapshot, descriptor, port);
+        Member::of_packet(&self.snapshot, &lookup, port, rule, track)
+    }
+
+    /// Whether limits let it be opened, perhaps in the place of another.
+    pub(crate) fn admits(
+        &self,
+        now: Time,
+        member: &Member,
+        successor_of: Option<Slot>,
+    ) -> Result<(), Cut> {
+        let predecessor = successor_of.map(|slot| {
+            let summary = self.core.sessions.summary(slot, now, self.lifetimes());
+            Member::of_session(&self.snapshot, &summary)
+        });
+        self.core.census.admits(member, predecessor.as_ref(), &self.snapshot)
+    }
+
+    /// How the numbers of a TCP segment, that a session refused, stand to the session's.
+    pub fn window_numbers(&self, judgement: &Judgement, frame: &[u8]) -> Option<WindowNumbers> {
+        let Some(DropReason::State(refusal)) = judgement.verdict.reason() else { return None };
+        Inequality::of(refusal)?;
+        let track = &self.core.sessions.entry(judgement.session?).track;
+        let descriptor = wire::parse_with(frame, wire::HeaderChecksum::Trust).ok()?;
+        match (track, &descriptor.transport) {
+            (Track::Tcp(track), Transport::Tcp(segment)) => {
+                Some(track.window_numbers(judgement.direction?, segment))
+            }
+            _ => None,
+        }
     }
 
     pub(crate) fn query_of(&self, descriptor: &Descriptor, port: PortIndex) -> Query {

@@ -4,7 +4,7 @@ use alg::Options;
 use policy::{Action, Decision, LogWhen, PortIndex, RuleId, TcpMode, TimeoutSet};
 use session::expectation::{Found, Newcomer};
 use session::memory::Memory;
-use session::track::{EvictionClass, Refusal, Track};
+use session::track::{Refusal, Track};
 use session::{Direction, Opening, Slot};
 use wire::Transport;
 
@@ -17,7 +17,7 @@ use super::census::Member;
 use super::gateway::named;
 use super::known::comes_from_its_side;
 use super::records::{Conversation, Descent, Record};
-use super::{Arrival, Core, Fate, Lookup, Packet, Turn, first_query, upkeep};
+use super::{Arrival, Core, Fate, Lookup, Packet, Turn, first_query};
 
 impl<F: Frame, M: Memory> Core<F, M> {
     /// Judges a packet that no living session claims. `successor_of`: the session with the same key whose
@@ -155,15 +155,11 @@ impl<F: Frame, M: Memory> Core<F, M> {
         let Grant { rule, log, timeouts, reads, claims } = grant;
         let refused =
             |reason: DropReason| Some(Fate::Discard(Judgement { rule, ..Judgement::drop(reason) }));
-        let member = Member {
-            generation: turn.snapshot.mark(),
-            rule,
-            source: lookup.key.endpoint(lookup.side).0,
-            destination: lookup.key.endpoint(lookup.side.other()).0,
-            from: turn.snapshot.zones(packet.port, lookup.key.context).0,
-            half_open: track.eviction_class() == EvictionClass::HalfOpen,
-        };
-        if let Err(cut) = self.within_limits(turn, &member, successor_of) {
+        let snapshot = turn.snapshot;
+        let member = Member::of_packet(snapshot, lookup, packet.port, rule, &track);
+        let predecessor =
+            successor_of.map(|slot| Member::of_session(snapshot, &self.summary(turn, slot)));
+        if let Err(cut) = self.census.admits(&member, predecessor.as_ref(), snapshot) {
             if matches!(cut, Cut::SourceLimit | Cut::ZoneEmbryonicLimit) {
                 return refused(cut.into());
             }
@@ -246,23 +242,6 @@ impl<F: Frame, M: Memory> Core<F, M> {
             rule,
         };
         Some(Fate::Forward(turn.snapshot.topology.partner(packet.port), judgement))
-    }
-
-    /// Whether there may be one more session like this, if it takes the place of its predecessor.
-    fn within_limits<O>(
-        &mut self,
-        turn: &Turn<'_, O>,
-        member: &Member,
-        successor_of: Option<Slot>,
-    ) -> Result<(), Cut> {
-        let Some(slot) = successor_of else {
-            return self.census.admits(member, turn.snapshot);
-        };
-        let predecessor = upkeep::member(turn.snapshot, &self.summary(turn, slot));
-        self.census.close(&predecessor, turn.snapshot);
-        let admitted = self.census.admits(member, turn.snapshot);
-        self.census.open(&predecessor, turn.snapshot);
-        admitted
     }
 
     /// A packet that the policy refuses.

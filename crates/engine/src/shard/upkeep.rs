@@ -7,7 +7,7 @@ use policy::{Action, Decision, PortIndex, Query, RuleId};
 use session::expectation::{Ended, Parent};
 use session::memory::Memory;
 use session::tombstone::Tombstone;
-use session::track::{EvictionClass, Track};
+use session::track::Track;
 use session::{Context, Key, Pressure, Side, Slot, Summary, Time};
 
 use crate::counters::Counter;
@@ -15,7 +15,7 @@ use crate::frame::{Event, EventKind, Frame, Judgement, Outbox};
 use crate::gateway::reading;
 use crate::{EndReason, Epitaph, Gateway, Snapshot};
 
-use super::census::Member;
+use super::census::{Member, rule_of};
 use super::records::{Descent, Record};
 use super::{Core, Shard, Turn, query};
 
@@ -133,7 +133,7 @@ impl<F: Frame, M: Memory> Core<F, M> {
             return false;
         };
         self.read_as(slot, reading(&decision.service));
-        self.census.leave(&member(turn.snapshot, &summary), turn.snapshot);
+        self.census.leave(&Member::of_session(turn.snapshot, &summary), turn.snapshot);
         let entry = self.sessions.entry_mut(slot);
         entry.generation = turn.snapshot.mark();
         entry.rule = decision.rule.map_or(u32::MAX, |rule| rule.0);
@@ -141,7 +141,7 @@ impl<F: Frame, M: Memory> Core<F, M> {
         entry.set_mark(decision.log.at_end());
         let (generation, rule) = (entry.generation, entry.rule);
         let summary = Summary { generation, rule, ..summary };
-        self.census.enter(&member(turn.snapshot, &summary), turn.snapshot);
+        self.census.enter(&Member::of_session(turn.snapshot, &summary), turn.snapshot);
         self.sessions.rearm(slot, turn.now, turn.lifetimes);
         true
     }
@@ -223,24 +223,6 @@ impl<F: Frame, M: Memory> Core<F, M> {
             gateway: None,
         }
     }
-}
-
-/// What limits count of a session.
-pub(super) fn member(snapshot: &Snapshot, summary: &Summary) -> Member {
-    let Summary { key, initiator, track, rule, generation, in_port, .. } = summary;
-    Member {
-        generation: *generation,
-        rule: rule_of(*rule),
-        source: key.endpoint(*initiator).0,
-        destination: key.endpoint(initiator.other()).0,
-        from: snapshot.zones(PortIndex(*in_port), key.context).0,
-        half_open: track.eviction_class() == EvictionClass::HalfOpen,
-    }
-}
-
-/// The rule of an entry.
-pub(super) fn rule_of(rule: u32) -> Option<RuleId> {
-    (rule != u32::MAX).then_some(RuleId(rule))
 }
 
 impl Descent {

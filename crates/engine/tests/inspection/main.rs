@@ -16,6 +16,7 @@ mod configured_screens;
 mod corpus;
 mod datagrams;
 mod errors;
+mod explained;
 mod frame_sets;
 mod gateways;
 mod harness;

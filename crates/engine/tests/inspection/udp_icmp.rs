@@ -132,6 +132,59 @@ fn other_protocols_are_sessions_by_addresses() {
     );
 }
 
+/// GRE, AH and a protocol without a name, over both families: whose header is cut short is refused by its name.
+#[test]
+fn tunnels_and_strangers_are_sessions_by_addresses() {
+    use testkit::packet::Transport;
+    let ah = [&[17, 4, 0, 0], &[0, 0, 0, 1, 0, 0, 0, 1][..], &[7; 12]].concat();
+    let payload = |protocol: u8| if protocol == 51 { ah.clone() } else { vec![0; 24] };
+    for (client, server) in [(CLIENT_IP, SERVER_IP), ("2001:db8:1::1", "2001:db8:2::80")] {
+        for (protocol, seconds) in [(47, 600.0), (51, 600.0), (253, 30.0)] {
+            let raw = |protocol| Transport::Raw(protocol, payload(protocol));
+            let up = Frame::ip(client, server, raw(protocol));
+            let down = swapped(Frame::ip(server, client, raw(protocol)));
+            play(
+                &Plan::new(),
+                &[
+                    outside(0.0, &down, "drop no_rule"),
+                    inside(1.0, &up, "forward original one_way s0 new"),
+                    outside(2.0, &down, "forward reply stream s0"),
+                    Step::Sessions(2.0 + seconds - 0.1, 1),
+                    Step::Sessions(2.0 + seconds + 0.6, 0),
+                ],
+            );
+        }
+    }
+    let cut = |protocol, octets: &[u8]| {
+        Frame::ip(CLIENT_IP, SERVER_IP, Transport::Raw(protocol, octets.to_vec()))
+    };
+    play(
+        &Plan::new(),
+        &[
+            inside(0.0, &cut(47, &[0; 3]), "drop gre_truncated"),
+            inside(0.0, &cut(50, &[0; 7]), "drop esp_truncated"),
+            inside(0.0, &cut(51, &[17, 9, 0, 0, 0, 0, 0, 1]), "drop ah_length"),
+        ],
+    );
+}
+
+/// As QUIC sends: for hours, now and then from either side, with less than two minutes of silence.
+#[test]
+fn a_long_stream_is_not_cut() {
+    let mut steps = vec![
+        inside(0.0, &there(), "forward original first s0 new"),
+        outside(0.1, &back(), "forward reply stream s0"),
+    ];
+    for round in 1..60_u8 {
+        let time = f64::from(round) * 119.0;
+        steps.push(match round % 2 {
+            0 => inside(time, &there(), "forward original stream s0"),
+            _ => outside(time, &back(), "forward reply stream s0"),
+        });
+    }
+    play(&Plan::new(), &steps);
+}
+
 #[test]
 fn an_association_is_set_up_and_shut_down() {
     use testkit::packet::{Chunk, SCTP, Sctp, chunk_type};

@@ -48,6 +48,9 @@ pub(crate) struct FrameLine<'a> {
     pub(crate) direction: Option<&'static str>,
     pub(crate) state: Option<&'static str>,
     pub(crate) rule: Option<&'a str>,
+    /// Of a segment that is out of the window: its numbers and the session's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) numbers: Option<String>,
 }
 
 /// A frame that the box made. It follows the line of the frame that caused it.
@@ -152,7 +155,10 @@ impl<W: Write> Printer<W> {
                     word(line.direction),
                     word(line.state),
                     word(line.rule),
-                    packet,
+                    match &line.numbers {
+                        Some(numbers) => format!("{packet}: {numbers}"),
+                        None => packet,
+                    },
                 ])
             }
         }
@@ -284,6 +290,7 @@ mod tests {
             direction: Some("original"),
             state: Some("syn_sent"),
             rule: Some("inside-out"),
+            numbers: None,
         };
         let mut out = Vec::new();
         json::line(&mut out, &line).unwrap();

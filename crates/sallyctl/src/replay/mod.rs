@@ -222,6 +222,7 @@ impl<W: Write> Run<W> {
             direction: None,
             state: None,
             rule: None,
+            numbers: None,
         };
         match fate {
             None => {
@@ -243,12 +244,14 @@ impl<W: Write> Run<W> {
                     direction: judgement.direction.map(|direction| direction.name()),
                     state: judgement.state,
                     rule: judgement.rule.map(|rule| self.rule_names.name(rule)),
+                    numbers: fate.numbers.map(|numbers| numbers.to_string()),
                     ..held
                 };
+                let comment = self.sent.as_ref().and_then(|sent| sent.comment(&line));
                 self.printer.frame(&line, packet)?;
-                if fate.out.is_some() {
+                if fate.out.is_some() || comment.is_some() {
                     let kept = fate.octets.get(..captured).unwrap_or(&fate.octets);
-                    self.write(time, kept)?;
+                    self.write(time, kept, comment)?;
                 }
             }
         }
@@ -268,14 +271,19 @@ impl<W: Write> Run<W> {
             packet: packet::summary(&fate.octets),
             length: fate.octets.len(),
         })?;
-        self.write(time, &fate.octets)
+        self.write(time, &fate.octets, None)
     }
 
-    fn write(&mut self, time: Elapsed, octets: &[u8]) -> Result<(), Failure> {
+    fn write(
+        &mut self,
+        time: Elapsed,
+        octets: &[u8],
+        comment: Option<String>,
+    ) -> Result<(), Failure> {
         if let Some(sent) = self.sent.take() {
             let stamp = self.start.unwrap_or(0).saturating_add(time.0);
-            self.sent =
-                Some(sent.frame(stamp, self.nanoseconds, octets).map_err(Failure::Refused)?);
+            let sent = sent.frame(stamp, self.nanoseconds, octets, comment);
+            self.sent = Some(sent.map_err(Failure::Refused)?);
         }
         Ok(())
     }

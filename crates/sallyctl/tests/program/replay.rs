@@ -141,6 +141,42 @@ fn write_gives_what_was_sent_with_its_times() {
     assert_eq!(reset[14 + 20 + 13] & flags::RST, flags::RST);
 }
 
+/// A pcapng has every frame, with what became of it; of a segment that is out of the window, which inequality fails, with
+/// the numbers. The lines say the same.
+#[test]
+fn a_pcapng_says_what_became_of_every_frame() {
+    use pcap_file::pcapng::blocks::enhanced_packet::EnhancedPacketOption;
+    use pcap_file::pcapng::{Block, PcapNgReader};
+    let place = Place::new();
+    let mut frames = mixed();
+    frames.push((2_000_100, tcp(CLIENT, SERVER, flags::ACK, 900_000_000, 501)));
+    let capture = place.capture("mixed.pcap", &frames);
+    let target = place.path("out.pcapng");
+    let ran = place.replay(&capture, &["--write", &target.display().to_string()]);
+    let lines = lines(&ran);
+    let numbers: Vec<_> = lines.iter().filter_map(|line| line["numbers"].as_str()).collect();
+    assert_eq!(numbers.len(), 1, "{}", ran.out);
+    assert!(numbers[0].starts_with("seq 900000000 to 900000000, ack 501; "), "{numbers:?}");
+    assert!(numbers[0].ends_with("fails i_seq_upper"), "{numbers:?}");
+    let mut reader = PcapNgReader::new(std::fs::File::open(&target).unwrap()).unwrap();
+    let mut comments = Vec::new();
+    while let Some(block) = reader.next_block() {
+        let Block::EnhancedPacket(packet) = block.unwrap() else { continue };
+        let Some(EnhancedPacketOption::Comment(comment)) = packet.options.first() else {
+            panic!("a frame without a comment: {packet:?}");
+        };
+        let micros = packet.timestamp.as_micros() - 4_000_000_000;
+        comments.push((micros, packet.data.len(), comment.to_string()));
+    }
+    assert_eq!(comments.len(), frames.len() + 1, "every frame, and the reset that was made");
+    assert_eq!(comments[0].2, "frame 1: forward, rule inside-out");
+    assert_eq!((comments[0].0, comments[0].1), (0, frames[0].1.bytes().len()));
+    let last = &comments[frames.len()];
+    assert_eq!((last.0, last.1), (2_000_100, frames[9].1.bytes().len()));
+    assert_eq!(last.2, format!("frame 10: drop, tcp_seq_above_window, {}", numbers[0]));
+    assert!(comments.iter().any(|(_, _, comment)| comment == "made"));
+}
+
 #[test]
 fn a_capture_never_overwrites_itself() {
     let place = Place::new();

@@ -114,6 +114,41 @@ fn the_clock_of_entries_may_wrap() {
     assert_eq!(expire(&mut sessions, start + 30_512, &lifetimes), [1]);
 }
 
+/// A million sessions end in the same instant, half of them seen since their timers were set. A worker takes a step of
+/// 32 entries after every burst of 32 packets, of at most 20 µs: none ends more than a second late, and none early.
+#[test]
+fn a_million_end_within_a_second() {
+    const SESSIONS: u32 = 1_000_000;
+    const STEP: Duration = Duration::from_micros(20);
+    let lifetimes = lifetimes();
+    let mut sessions = sessions(SESSIONS);
+    for number in 0..SESSIONS {
+        let [_, high, middle, low] = number.to_be_bytes();
+        let source = ([10, high, middle, low].into(), 9);
+        let key = Key::new(Context::default(), OTHER, source, ([192, 0, 2, 1].into(), 9)).0;
+        let hash = sessions.hash(&key);
+        let seen_later = number % 2 == 0;
+        let opened = if seen_later { millis(1000) } else { millis(11_000) };
+        let slot = sessions.open(&key, hash, opening(0, OTHER), opened, &lifetimes).unwrap();
+        if seen_later {
+            sessions.count(slot, Direction::Original, 1, 1, millis(11_000));
+        }
+    }
+    let deadline = millis(41_000);
+    let (mut now, mut latest) = (millis(30_000), Duration::ZERO);
+    while !sessions.is_empty() {
+        let mut budget = 32;
+        while let Some(slot) = sessions.next_expired(now, &lifetimes, &mut budget) {
+            assert!(now >= deadline, "early");
+            latest = latest.max(now.since(deadline));
+            sessions.close(slot);
+        }
+        // Where nothing is due, time may leap to the next place.
+        now = now + if budget == 32 { Duration::from_millis(1) } else { STEP };
+    }
+    assert!(latest < Duration::from_secs(1), "{latest:?} late");
+}
+
 /// One step examines no more than its budget, however many are due.
 #[test]
 fn a_step_is_bounded() {

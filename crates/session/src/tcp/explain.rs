@@ -80,6 +80,14 @@ impl TcpTrack {
     }
 }
 
+impl TcpTrack {
+    /// The sequence and acknowledgement numbers that the sender of a direction would send next, if it has everything.
+    pub fn next_numbers(&self, direction: Direction) -> (SeqNum, SeqNum) {
+        let (sender, receiver) = self.unpack(direction);
+        (sender.end, receiver.end)
+    }
+}
+
 impl fmt::Display for WindowNumbers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { seq, end, ack, sender_end, receiver_acked, data, acks, failed } = self;

@@ -1,0 +1,128 @@
+//! What explanations say of living sessions, of limits, of the time after a start; and the numbers behind a refusal.
+
+use core::num::NonZeroU32;
+
+use engine::{
+    Explanation, PortIndex, Probe, ProbeNumbers, Shard, ShardConfig, Time, WorkerId,
+    flags_from_letters,
+};
+use session::memory::Heap;
+use testkit::packet::flags::{ACK, PSH_ACK, SYN, SYN_ACK};
+
+use crate::harness::{INSIDE, OUTSIDE, Plan, Rig};
+use crate::transcript::{down, inside, outside, play, up};
+
+/// A segment between client and server, as an operator describes it.
+fn probe(in_port: PortIndex, flags: &str, numbers: ProbeNumbers) -> Probe {
+    let client = ("10.0.0.1".parse().unwrap(), 40_000);
+    let server = ("192.0.2.80".parse().unwrap(), 80);
+    let (source, destination) = if in_port == INSIDE { (client, server) } else { (server, client) };
+    let flags = flags_from_letters(flags).unwrap();
+    let vlans = wire::VlanTags::default();
+    Probe { in_port, protocol: 6, source, destination, flags, icmp: None, vlans, numbers }
+}
+
+fn said(explanation: &Explanation, step: &str) -> Vec<String> {
+    let steps = explanation.steps.iter().filter(|found| found.name == step);
+    steps.map(|found| found.detail.clone()).collect()
+}
+
+fn verdict(explanation: &Explanation) -> String {
+    let reason = explanation.verdict.reason().map_or("", |reason| reason.name());
+    format!("{} {reason}", explanation.verdict.name()).trim_end().to_owned()
+}
+
+/// What is left out is what the sender would send next; what is given is held against the window.
+#[test]
+fn a_living_connection_is_explained_by_its_numbers() {
+    let played = play(
+        &Plan::new(),
+        &[
+            inside(0.0, &up(SYN, 1000, 0, 0), "forward original syn_sent s0 new"),
+            outside(0.1, &down(SYN_ACK, 5000, 1001, 0), "forward reply syn_received s0"),
+            inside(0.2, &up(ACK, 1001, 5001, 0), "forward original established s0"),
+            inside(0.3, &up(PSH_ACK, 1001, 5001, 100), "forward original established s0"),
+        ],
+    );
+    let shard = &played.rig.cluster.shards()[0];
+    let explain =
+        |in_port, flags, numbers| shard.explain(played.rig.now(), &probe(in_port, flags, numbers));
+    let none = ProbeNumbers::default();
+    let next = explain(INSIDE, "A", none);
+    assert_eq!(verdict(&next), "forward");
+    assert!(said(&next, "window")[0].starts_with("seq 1101 to 1101, ack 5001; "), "{next:?}");
+    assert_eq!(verdict(&explain(OUTSIDE, "FA", none)), "forward");
+    for (in_port, numbers, reason, fails) in [
+        (INSIDE, (Some(900_000), None, 1), "tcp_seq_above_window", "i_seq_upper"),
+        (INSIDE, (Some(4_000_000_000), None, 0), "tcp_seq_below_window", "ii_seq_lower"),
+        (OUTSIDE, (None, Some(1102), 0), "tcp_ack_above_sent", "iii_ack_upper"),
+        (OUTSIDE, (None, Some(4_000_000_000), 0), "tcp_ack_too_old", "iv_ack_lower"),
+    ] {
+        let (seq, ack, length) = numbers;
+        let found = explain(in_port, "A", ProbeNumbers { seq, ack, length });
+        assert_eq!(verdict(&found), format!("drop {reason}"), "{found:?}");
+        assert!(said(&found, "window")[0].ends_with(&format!("fails {fails}")), "{found:?}");
+    }
+}
+
+/// A fate bears the numbers of what was refused for them, with any number of workers, and of nothing else.
+#[test]
+fn a_refused_segment_bears_its_numbers() {
+    for workers in [1, 4] {
+        let mut rig = Rig::new(workers, &Plan::new().snapshot());
+        let mut fate = |port, frame: testkit::packet::Frame| {
+            let fates = rig.receive(rig.now(), port, frame.bytes());
+            fates[0].numbers.map(|numbers| numbers.to_string())
+        };
+        assert_eq!(fate(INSIDE, up(SYN, 1000, 0, 0)), None);
+        assert_eq!(fate(OUTSIDE, down(SYN_ACK, 5000, 1001, 0)), None);
+        assert_eq!(fate(INSIDE, up(ACK, 1001, 5001, 0)), None);
+        let far = fate(INSIDE, up(PSH_ACK, 900_000, 5001, 10)).expect("refused for its numbers");
+        assert!(far.starts_with("seq 900000 to 900010, ack 5001; sent up to 1001, "), "{far}");
+        assert!(far.ends_with("fails i_seq_upper"), "{far}");
+        assert_eq!(fate(OUTSIDE, down(SYN, 9, 0, 0)), None, "refused, but not for its numbers");
+    }
+}
+
+#[test]
+fn limits_are_explained() {
+    let mut plan = Plan::new();
+    plan.policy.rules[0].limits.sessions = NonZeroU32::new(1);
+    let mut rig = Rig::new(1, &plan.snapshot());
+    let explain = |rig: &Rig| {
+        rig.cluster.shards()[0].explain(rig.now(), &probe(INSIDE, "S", ProbeNumbers::default()))
+    };
+    assert_eq!(verdict(&explain(&rig)), "forward");
+    let other = testkit::packet::Frame::udp("10.0.0.9:1", "192.0.2.9:9", "x");
+    rig.receive(rig.now(), INSIDE, other.bytes());
+    let full = explain(&rig);
+    assert_eq!(verdict(&full), "drop rule_session_limit");
+    assert_eq!(said(&full, "limits").len(), 1);
+    assert_eq!(full.rule.map(|rule| rule.0), Some(0), "the rule's own limit");
+}
+
+#[test]
+fn the_time_after_a_start_is_explained() {
+    let config = ShardConfig {
+        worker: WorkerId(0),
+        workers: 1,
+        share: 1,
+        seed: 1,
+        own_macs: Vec::new(),
+        fragments: session::fragment::Limits::default(),
+        tombstones: 16,
+        pickup_until: Time::from_secs(60),
+        expectations: std::sync::Arc::new(engine::Expectations::new(1, 64, 1)),
+    };
+    let shard = Shard::<crate::reload::Bare, _>::new(config, Plan::new().snapshot(), &mut Heap);
+    let shard = shard.unwrap_or_else(|never| match never {});
+    let at = |seconds, flags| {
+        shard.explain(Time::from_secs(seconds), &probe(INSIDE, flags, ProbeNumbers::default()))
+    };
+    let picked_up = at(59, "A");
+    assert_eq!(verdict(&picked_up), "forward");
+    assert!(said(&picked_up, "state")[1].contains("pickup_after_start"), "{picked_up:?}");
+    assert_eq!(verdict(&at(60, "A")), "drop tcp_not_syn");
+    assert_eq!(verdict(&at(59, "R")), "drop tcp_rst_without_session");
+    assert_eq!(verdict(&at(60, "S")), "forward");
+}
