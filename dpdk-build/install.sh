@@ -4,6 +4,7 @@
 #   install.sh             to build and to run
 #   install.sh --runtime   only to run
 #   install.sh --test      to build, to run, and to run every test
+#   install.sh --vm        to build, to run, and to run the test in a virtual machine
 #   install.sh --list      prints the packages and changes nothing; may follow one of the above
 #
 # It may be run again at any time, and does nothing if nothing is missing.
@@ -12,6 +13,11 @@ set -eu
 RUNTIME="dpdk ethtool iproute2 kmod libdpdk-dev procps"
 BUILD="build-essential clang curl dnsmasq-base dnsutils iputils-ping libclang-dev libdpdk-dev pkg-config python3"
 TEST="buildah chrony debootstrap dpdk-dev iperf3 nftables podman prometheus tcpdump traceroute valgrind"
+# The emulator is named below: an older Debian has it only among its backports.
+VM="busybox-static cpio"
+EMULATOR=qemu-system-x86
+# The first that emulates the 82576.
+EMULATOR_SINCE=1:8.0
 POLICY=/usr/sbin/policy-rc.d
 
 fail() {
@@ -39,15 +45,25 @@ missing_of() {
 	done
 }
 
+emulator_version() {
+	dpkg-query -W -f '${Version}' "$EMULATOR" 2>/dev/null
+}
+
+# Whether an emulator that is new enough is there.
+emulator_installed() {
+	installed "$EMULATOR" && dpkg --compare-versions "$(emulator_version)" ge "$EMULATOR_SINCE"
+}
+
 mode=build
 list=false
 for argument in "$@"; do
 	case $argument in
 	--runtime) mode=runtime ;;
 	--test) mode=test ;;
+	--vm) mode=vm ;;
 	--list) list=true ;;
-	-h | --help) sed -n '2,9s/^# \{0,1\}//p' "$0"; exit 0 ;;
-	*) fail "unknown argument $argument (--runtime, --test or --list)" ;;
+	-h | --help) sed -n '2,10s/^# \{0,1\}//p' "$0"; exit 0 ;;
+	*) fail "unknown argument $argument (--runtime, --test, --vm or --list)" ;;
 	esac
 done
 
@@ -59,6 +75,7 @@ case $mode in
 runtime) wanted=$(echo "$RUNTIME" | sed 's/ libdpdk-dev//') ;;
 build) wanted="$RUNTIME $BUILD" ;;
 test) wanted="$RUNTIME $BUILD $TEST" ;;
+vm) wanted="$RUNTIME $BUILD $VM $EMULATOR" ;;
 esac
 wanted=$(printf '%s\n' $wanted | sort -u)
 
@@ -73,7 +90,12 @@ libraries=false
 if [ "$mode" = runtime ] && ! ls /usr/lib/*/librte_ethdev.so.* >/dev/null 2>&1; then
 	libraries=true
 fi
-if [ -z "$missing" ] && ! $libraries; then
+emulator=false
+if [ "$mode" = vm ] && ! emulator_installed; then
+	emulator=true
+	missing=$(printf '%s\n' $missing | grep -vx "$EMULATOR") || true
+fi
+if [ -z "$missing" ] && ! $libraries && ! $emulator; then
 	exit 0
 fi
 
@@ -97,7 +119,24 @@ apt-get update -q
 if $libraries; then
 	missing="$missing $(runtime_libraries)"
 fi
-apt-get install -q -y --no-install-recommends $missing
+if [ -n "$missing" ]; then
+	apt-get install -q -y --no-install-recommends $missing
+fi
+
+# From the release itself if it has a new one, else from its backports, which apt prefers for nothing else.
+if $emulator; then
+	candidate=$(apt-cache policy "$EMULATOR" | sed -n 's/^ *Candidate: //p')
+	release=$(. /etc/os-release && echo "$VERSION_CODENAME")
+	if dpkg --compare-versions "$candidate" lt "$EMULATOR_SINCE"; then
+		release=$release-backports
+		if ! apt-cache policy | grep -q "n=$release"; then
+			echo "deb http://deb.debian.org/debian $release main" >"/etc/apt/sources.list.d/$release.list"
+			apt-get update -q
+		fi
+	fi
+	apt-get install -q -y --no-install-recommends -t "$release" "$EMULATOR"
+	emulator_installed || fail "$EMULATOR is older than $EMULATOR_SINCE: $(emulator_version)"
+fi
 
 still=$(missing_of $wanted)
 [ -z "$still" ] || fail "not installed:" $still

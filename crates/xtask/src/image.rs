@@ -4,11 +4,11 @@
 mod base;
 mod trial;
 
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 
-use crate::step::{checkout, is_root, program, step};
+use crate::step::{checkout, is_root, output, program, step};
 
 /// Targets of the Dockerfile and the images they become, as compose.yaml names them.
 const IMAGES: [(&str, &str); 3] =
@@ -52,16 +52,6 @@ fn must(ok: bool) -> Result<()> {
         bail!("stopped at the first step that failed");
     }
     Ok(())
-}
-
-/// What a program printed; an error with all it said if it failed.
-fn output(command: &mut Command) -> Result<String> {
-    let done = command.stdin(std::process::Stdio::null()).output()?;
-    let stdout = String::from_utf8_lossy(&done.stdout).into_owned();
-    if !done.status.success() {
-        bail!("{command:?}: {}{stdout}{}", done.status, String::from_utf8_lossy(&done.stderr));
-    }
-    Ok(stdout)
 }
 
 #[cfg(test)]

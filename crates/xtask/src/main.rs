@@ -1,4 +1,4 @@
-//! Developers' commands: `cargo xtask test`, `differential`, `demo`, `image`.
+//! Developers' commands: `cargo xtask test`, `differential`, `demo`, `image`, `vm-test`.
 //!
 //! What is not here: anything that the product does itself, and the tests, which live beside the
 //! code they test.
@@ -11,8 +11,10 @@ mod differential;
 mod image;
 mod layout;
 mod nextest;
+mod show;
 mod step;
 mod test;
+mod vm;
 
 use std::process::ExitCode;
 
@@ -28,6 +30,8 @@ cargo xtask <command>
   demo [--keep]   two hosts joined through the firewall, shown with evidence;
                   --keep leaves the box running to play with, until Ctrl-C
   image           build the container image and run it, with buildah and podman
+  vm-test [NIC]…  the firewall in a virtual machine, on emulated NICs that compute RSS: some
+                  minutes; igb, virtio, vmxnet3, or all
 ";
 
 fn main() -> ExitCode {
@@ -48,6 +52,7 @@ fn dispatch(words: &[&str]) -> Result<ExitCode> {
         ["demo"] => demo::run(false),
         ["demo", "--keep"] => demo::run(true),
         ["image"] => image::run(),
+        ["vm-test", nics @ ..] => vm::run(nics),
         [] | ["help" | "--help" | "-h"] => {
             println!("{USAGE}");
             Ok(ExitCode::SUCCESS)

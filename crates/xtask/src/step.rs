@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 /// The folder of the workspace.
 pub(crate) fn checkout() -> PathBuf {
@@ -56,6 +56,16 @@ pub(crate) fn step(title: &str, command: &mut Command) -> Result<Finished> {
         println!("{}", text.trim_end());
     }
     Ok(Finished { ok, output: text })
+}
+
+/// What a program printed; an error with all it said if it failed.
+pub(crate) fn output(command: &mut Command) -> Result<String> {
+    let done = command.stdin(Stdio::null()).output()?;
+    let stdout = String::from_utf8_lossy(&done.stdout).into_owned();
+    if !done.status.success() {
+        bail!("{command:?}: {}{stdout}{}", done.status, String::from_utf8_lossy(&done.stderr));
+    }
+    Ok(stdout)
 }
 
 /// Reports a check that runs in this process: one line, and its faults.

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use super::{must, output};
-use crate::step::{program, step};
+use super::must;
+use crate::step::{output, program, step};
 
 const DEBIAN: &str = "docker.io/library/debian:bookworm-slim";
 const RUST: &str = "docker.io/library/rust:1.95-bookworm";

@@ -10,8 +10,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
-use super::output;
-use crate::step::{now, program};
+use crate::step::{now, output, program};
 
 /// The networks, by the firewall's interfaces: its own address, the peer, the peer's address. The
 /// first is that of the management.
