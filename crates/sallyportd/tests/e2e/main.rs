@@ -7,12 +7,14 @@
 mod bad_network;
 mod closed;
 mod faults;
+mod files;
 mod forged;
 mod garbage;
 mod idle;
 mod lifecycle;
 mod log;
 mod metrics;
+mod openings;
 mod peers;
 mod policy;
 mod reasons;

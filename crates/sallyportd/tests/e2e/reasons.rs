@@ -24,3 +24,5 @@ pub(crate) const TX_FULL: &str = "tx_full";
 pub(crate) const SEQ_BELOW_WINDOW: &str = "tcp_seq_below_window";
 /// It acknowledges what was acknowledged more than a window ago.
 pub(crate) const ACK_TOO_OLD: &str = "tcp_ack_too_old";
+/// A gateway refuses it: it names another host than the speaker.
+pub(crate) const GATEWAY_BOUNCE: &str = "gateway_bounce";

@@ -1,7 +1,13 @@
-//! Clients on a host: curl, ping, traceroute, dig, UDP.
+//! Clients on a host: curl, ping, traceroute, dig, TCP from a chosen address, UDP.
 
-use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::io::ErrorKind;
+use std::net::{IpAddr, SocketAddr, TcpStream, UdpSocket};
+use std::os::fd::{AsFd, AsRawFd};
 use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, poll};
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, SockaddrStorage, bind, connect, socket};
 
 use super::host::{Done, Host};
 
@@ -108,6 +114,36 @@ impl Host {
     pub fn dig(&self, server: IpAddr, name: &str, kind: &str) -> Done {
         let at = format!("@{server}");
         self.run(&["dig", &at, name, kind, "+short", "+tries=1", "+time=2", "+nocookie"])
+    }
+
+    /// Opens a TCP connection from one of this host's addresses.
+    ///
+    /// # Errors
+    /// Those of the connection: refused, timed out.
+    pub fn connect_from(
+        &self,
+        source: IpAddr,
+        to: SocketAddr,
+        limit: Duration,
+    ) -> std::io::Result<TcpStream> {
+        let family = if to.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
+        let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+        let socket = self.inside(|| socket(family, SockType::Stream, flags, None))?;
+        bind(socket.as_raw_fd(), &SockaddrStorage::from(SocketAddr::new(source, 0)))?;
+        match connect(socket.as_raw_fd(), &SockaddrStorage::from(to)) {
+            Ok(()) | Err(Errno::EINPROGRESS) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let millis = u16::try_from(limit.as_millis()).unwrap_or(u16::MAX);
+        let mut poll_for = [PollFd::new(socket.as_fd(), PollFlags::POLLOUT)];
+        if poll(&mut poll_for, millis)? == 0 {
+            return Err(ErrorKind::TimedOut.into());
+        }
+        let stream = TcpStream::from(socket);
+        match stream.take_error()? {
+            Some(error) => Err(error),
+            None => stream.set_nonblocking(false).map(|()| stream),
+        }
     }
 
     /// A UDP socket of this host, connected to `peer`.

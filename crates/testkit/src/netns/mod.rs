@@ -2,7 +2,7 @@
 //!
 //! A [`Host`] is a namespace of its own, deleted when dropped, also when a test panics. What is
 //! left of a process that was killed is swept away by the next one. Needs root and the programs
-//! `ip`, `ethtool`, `curl`, `ping`, `traceroute`, `dig`, `dnsmasq`, `chronyd` and `python3`, by what is called.
+//! `ip`, `ethtool`, `curl`, `ping`, `traceroute`, `dig`, `dnsmasq`, `chronyd`, `vsftpd`, `in.tftpd` and `python3`, by what is called.
 //!
 //! Not here: what the firewall should do. That is the tests' business.
 
@@ -10,6 +10,7 @@ pub mod answers;
 mod bad_link;
 mod client;
 mod daemon;
+mod ftp;
 mod host;
 mod prometheus;
 mod raw;
@@ -22,6 +23,7 @@ mod wait;
 pub use bad_link::{BadLink, Damage, Faults};
 pub use client::{Fetched, Pinged, Probes};
 pub use daemon::{Binaries, Daemon, StartError};
+pub use ftp::FileServer;
 pub use host::{Done, Host, Process, run, veth};
 pub use prometheus::Prometheus;
 pub use raw::RawSocket;

@@ -29,6 +29,8 @@ const PREFIXES: [(&str, &str); 2] =
 /// What differs from the usual configuration. Each text is lines of TOML for its table.
 #[derive(Debug, Clone, Copy)]
 pub struct Settings<'a> {
+    /// The cores of the workers, a list.
+    pub workers: &'a str,
     /// `[system]`, beside cores, memory and socket.
     pub system: &'a str,
     /// The whole `[metrics]` table's lines beside `listen`.
@@ -48,6 +50,7 @@ pub struct Settings<'a> {
 impl Settings<'static> {
     /// Inside may start web, DNS, NTP and ping; nothing else passes.
     pub const USUAL: Self = Self {
+        workers: "[1]",
         system: "",
         metrics: "",
         sessions: "max = 10_000",
@@ -277,7 +280,7 @@ pub fn config_text(
     interfaces: &[String; 2],
     metrics_listen: SocketAddr,
 ) -> String {
-    let Settings { system, metrics, sessions, timeouts, lan, wan, rules } = settings;
+    let Settings { workers, system, metrics, sessions, timeouts, lan, wan, rules } = settings;
     let socket = socket_in(folder);
     let [lan_interface, wan_interface] = interfaces;
     // The kernel's end of a tap device is the host's own network card here: that is its purpose,
@@ -287,7 +290,7 @@ pub fn config_text(
 
 [system]
 control_core = 0
-worker_cores = [1]
+worker_cores = {workers}
 hugepages = false
 memory = "256MiB"
 polling = "adaptive"

@@ -1,0 +1,229 @@
+//! FTP and TFTP of other people's programs through the box: their data connections pass because the control
+//! conversation announced them.
+
+use std::fs;
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use test_case::test_case;
+use testkit::netns::{Done, FileServer, OUTSIDE_V4, OUTSIDE_V6, Settings, Site};
+
+use super::peers::assert_nothing_dropped;
+use super::{SOON, assert_conserved, reasons, site};
+
+/// Inside may fetch and bring files, and nothing else.
+const FILES: Settings<'static> = Settings {
+    rules: r#"
+[[rule]]
+name = "files"
+from = ["inside"]
+to = ["outside"]
+service = ["ftp", "tftp"]
+action = "allow"
+log = "both"
+"#,
+    ..Settings::USUAL
+};
+
+/// The same hosts and ports, and nobody reads.
+const UNREAD: Settings<'static> = Settings {
+    rules: r#"
+[[rule]]
+name = "ports"
+from = ["inside"]
+to = ["outside"]
+service = ["tcp/21", "udp/69"]
+action = "allow"
+"#,
+    ..Settings::USUAL
+};
+
+/// How curl asks for the data connection.
+const EPSV: &[&str] = &[];
+const PASV: &[&str] = &["--disable-epsv"];
+const EPRT: &[&str] = &["--ftp-port", "-"];
+const PORT: &[&str] = &["--ftp-port", "-", "--disable-eprt"];
+
+/// Octets of which no stretch is like another.
+fn content(octets: u32) -> Vec<u8> {
+    (0..octets / 4).flat_map(|word| word.wrapping_mul(0x9e37_79b9).to_le_bytes()).collect()
+}
+
+fn outside(v6: bool) -> IpAddr {
+    if v6 { OUTSIDE_V6.into() } else { OUTSIDE_V4.into() }
+}
+
+fn url(scheme: &str, v6: bool, path: &str) -> String {
+    if v6 {
+        format!("{scheme}://[{OUTSIDE_V6}]/{path}")
+    } else {
+        format!("{scheme}://{OUTSIDE_V4}/{path}")
+    }
+}
+
+fn curl(site: &Site, words: &[&str]) -> Done {
+    let always = ["curl", "-sS", "--noproxy", "*"];
+    site.inside.run(&[&always, words].concat())
+}
+
+/// A file of the client's.
+fn own(site: &Site, name: &str) -> PathBuf {
+    site.folder().join(name)
+}
+
+/// Fetches a file of a server's by curl, and compares.
+fn fetch(site: &Site, how: &[&str], url: &str, expected: &[u8]) {
+    let file = own(site, "fetched");
+    let path = file.display().to_string();
+    let words = [how, &["-m", "50", "-o", &path, url]].concat();
+    drop(curl(site, &words).expect_ok());
+    let fetched = fs::read(&file).expect("curl has written it");
+    assert!(fetched == expected, "{words:?}: {} of {} octets", fetched.len(), expected.len());
+}
+
+/// Brings a file to a server by curl, and compares.
+fn bring(site: &Site, server: &FileServer, how: &[&str], url: &str, sent: &[u8]) {
+    let file = own(site, "brought");
+    fs::write(&file, sent).expect("a scratch folder can be written");
+    let path = file.display().to_string();
+    let words = [how, &["-m", "50", "-T", &path, url]].concat();
+    drop(curl(site, &words).expect_ok());
+    let name = url.rsplit('/').next().expect("a path");
+    assert!(server.received(name, sent.len()).as_deref() == Some(sent), "{words:?}");
+}
+
+fn claimed(site: &Site, protocol: &str) -> Option<f64> {
+    site.metrics().sum("sallyport_expectations_claimed_total", &[("proto", protocol)])
+}
+
+#[test_case(false, &[EPSV, PASV, EPRT, PORT]; "over IPv4")]
+#[test_case(true, &[EPSV, EPRT]; "over IPv6")]
+fn a_transfer_passes_in_every_way_of_asking_for_it(v6: bool, ways: &[&[&str]]) {
+    let site = site(&FILES);
+    let server = site.outside.serve_ftp();
+    let small = content(100_000);
+    server.offer("small", &small);
+    for (number, how) in ways.iter().enumerate() {
+        let created = site.ctl().created("tcp");
+        fetch(&site, how, &url("ftp", v6, "get/small"), &small);
+        bring(&site, &server, how, &url("ftp", v6, &format!("put/{number}")), &small);
+        assert_eq!(site.ctl().created("tcp") - created, 4, "two connections a transfer, {how:?}");
+    }
+    let ways = u8::try_from(ways.len()).expect("a few");
+    assert_eq!(claimed(&site, "ftp"), Some(2.0 * f64::from(ways)));
+    assert_nothing_dropped(&site);
+}
+
+/// One control connection, a data connection for each of 40 files: by whichever worker it comes.
+#[test_case("[1]"; "with one worker")]
+#[test_case("[0, 1]"; "with two workers")]
+fn one_control_connection_serves_many_transfers(workers: &str) {
+    const SCRIPT: &str = "
+import ftplib, sys
+ftp = ftplib.FTP(sys.argv[1], timeout=9)
+ftp.login()
+for passive in (True, False) * 20:
+    ftp.set_pasv(passive)
+    got = []
+    ftp.retrbinary('RETR get/line', got.append)
+    assert b''.join(got) == b'one line\\n', got
+print(ftp.quit())
+";
+    let site = site(&Settings { workers, ..FILES });
+    let server = site.outside.serve_ftp();
+    server.offer("line", b"one line\n");
+    for (number, v6) in [(1.0, false), (2.0, true)] {
+        let words = ["python3", "-c", SCRIPT, &outside(v6).to_string()];
+        let said = site.inside.run(&words).expect_ok();
+        assert!(said.starts_with("221"), "{said}");
+        assert_eq!(claimed(&site, "ftp"), Some(40.0 * number));
+    }
+    assert_nothing_dropped(&site);
+}
+
+#[test]
+fn large_files_pass_both_ways() {
+    let site = site(&FILES);
+    let server = site.outside.serve_ftp();
+    let large = content(20 << 20);
+    server.offer("large", &large);
+    fetch(&site, EPSV, &url("ftp", false, "get/large"), &large);
+    bring(&site, &server, EPRT, &url("ftp", false, "put/large"), &large);
+    assert_nothing_dropped(&site);
+}
+
+#[test]
+fn several_transfers_run_at_once() {
+    let site = site(&FILES);
+    let server = site.outside.serve_ftp();
+    let some = content(1 << 20);
+    server.offer("some", &some);
+    let mut clients = Vec::new();
+    for number in 0..8 {
+        let how = [EPSV, PASV, EPRT, PORT][number % 4];
+        let file = own(&site, &format!("fetched-{number}"));
+        let path = file.display().to_string();
+        let from = url("ftp", number >= 4 && number % 2 == 0, "get/some");
+        let words =
+            [&["curl", "-sS", "-m", "50", "--noproxy", "*", "-o", &path], how, &[&from]].concat();
+        clients.push((site.inside.spawn(&words, &own(&site, &format!("log-{number}"))), file));
+    }
+    for (client, file) in &mut clients {
+        let ended = client.wait_for(SOON * 20).map(|status| status.success());
+        assert_eq!(ended, Some(true), "{file:?}");
+        assert!(fs::read(&file).unwrap() == some, "{file:?}");
+    }
+    assert_eq!(claimed(&site, "ftp"), Some(8.0));
+    assert_nothing_dropped(&site);
+}
+
+/// For longer than anything is expected a file is on its way, and nothing is said on the control connection.
+#[test]
+fn a_transfer_may_take_long() {
+    let site = site(&Settings { timeouts: "expectation = \"1s\"", ..FILES });
+    let server = site.outside.serve_ftp();
+    let some = content(400_000);
+    server.offer("some", &some);
+    for how in [EPSV, EPRT] {
+        let slowly = [how, &["--limit-rate", "200K"]].concat();
+        fetch(&site, &slowly, &url("ftp", false, "get/some"), &some);
+    }
+    assert_nothing_dropped(&site);
+}
+
+#[test_case("ftp", EPSV; "passive")]
+#[test_case("ftp", EPRT; "active")]
+#[test_case("tftp", &[]; "of TFTP")]
+fn unread_the_data_is_dropped_by_name(scheme: &str, how: &[&str]) {
+    let site = site(&UNREAD);
+    let server = match scheme {
+        "ftp" => site.outside.serve_ftp(),
+        _ => site.outside.serve_tftp(OUTSIDE_V4.into()),
+    };
+    server.offer("small", b"small");
+    let file = own(&site, "fetched").display().to_string();
+    let from = url(scheme, false, "get/small");
+    let got = curl(&site, &[how, &["-m", "2", "-o", &file, &from]].concat());
+    assert!(!got.ok(), "{got:?}");
+    let dropped = site.ctl().all_drops();
+    assert!(dropped.get(reasons::NO_RULE) > Some(&0), "{dropped:?}");
+    assert!(site.ctl().hits("ports") >= 1);
+    assert_conserved(&site);
+}
+
+#[test_case(false; "over IPv4")]
+#[test_case(true; "over IPv6")]
+fn tftp_passes_both_ways(v6: bool) {
+    let site = site(&FILES);
+    let server = site.outside.serve_tftp(outside(v6));
+    let some = content(100_000);
+    server.offer("some", &some);
+    fetch(&site, &[], &url("tftp", v6, "get/some"), &some);
+    bring(&site, &server, &[], &url("tftp", v6, "put/some"), &some);
+    let file = own(&site, "fetched-otherwise");
+    let words = ["tftp", "-m", "binary", &outside(v6).to_string(), "-c", "get", "get/some"];
+    drop(site.inside.run(&[&words[..], &[&file.display().to_string()]].concat()).expect_ok());
+    assert!(fs::read(&file).expect("the client has written it") == some);
+    assert_eq!(claimed(&site, "tftp"), Some(3.0));
+    assert_nothing_dropped(&site);
+}
