@@ -7,8 +7,9 @@
 //! and a REGISTER another one for later requests (Contact); both only at the speaker's own host.
 //!
 //! Left alone: REFER (the call it leads to announces its own media), bodies that are encoded or of another
-//! type, names in place of addresses, and what TLS hides. The end of a call forgets it here; what it
-//! announced and nobody used lapses by its time.
+//! type, names in place of addresses, candidates of ICE, and what TLS hides. Answers and requests that come by an
+//! announced connection pass, and are not read: the media that they describe are not announced. The end of a
+//! call forgets it here; what it announced and nobody used lapses by its time.
 
 mod body;
 mod calls;

@@ -91,4 +91,186 @@ pub(crate) const DIALOGUES: &[Dialogue] = &[
         ],
     ),
     (Protocol::Irc, OPEN, &[(C, b"PRIVMSG bob :\x01DCC SEND x 167772161 5555 12\x01\r\n")]),
+    (
+        Protocol::Sip,
+        DATAGRAMS,
+        &[
+            (C, b"REGISTER sip:b SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.0.1:5062;branch=z9hG4bK1\r\n\
+              f: <sip:a@a>;tag=1\r\nTo: <sip:b@b>\r\ni: 1@a\r\nCSeq: 1 REGISTER\r\nm: <sip:a@10.0.0.1:5070;transport=tcp>;expires=60\r\n\
+              Content-Length: 0\r\n\r\n"),
+            (C, b"INVITE sip:b@b SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.0.1:5062;branch=z9hG4bK1\r\n\
+              f: <sip:a@a>;tag=1\r\nTo: <sip:b@b>\r\ni: 1@a\r\nCSeq: 2 INVITE\r\nContact: \"a\" <sip:a@10.0.0.1:5070>\r\n\
+              Content-Type: application/sdp\r\nContent-Length: 138\r\n\r\nv=0\r\no=- 1 1 IN IP4 10.0.0.1\r\n\
+              s=-\r\nc=IN IP4 10.0.0.1\r\nt=0 0\r\nm=audio 30000 RTP/AVP 0\r\na=rtcp:31000\r\n\
+              m=video 30002 RTP/AVP 96\r\na=rtcp-mux\r\n"),
+            (S, b"SIP/2.0 183 Progress\r\nVia: SIP/2.0/UDP 10.0.0.1:5062;branch=z9hG4bK1\r\n\
+              f: <sip:a@a>;tag=1\r\nTo: <sip:b@b>\r\ni: 1@a\r\nCSeq: 2 INVITE\r\nContent-Type: application/sdp\r\n\
+              Content-Length: 110\r\n\r\nv=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\n\
+              t=0 0\r\nm=audio 40000 RTP/AVP 0\r\nm=video 0 RTP/AVP 96\r\n"),
+            (S, b"SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP 10.0.0.1:5062;branch=z9hG4bK1\r\nf: <sip:a@a>;tag=1\r\n\
+              To: <sip:b@b>\r\ni: 1@a\r\nCSeq: 2 INVITE\r\nContent-Type: application/sdp\r\n\
+              Content-Length: 100\r\n\r\nv=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\n\
+              t=0 0\r\nm=audio 40000 RTP/AVP 0\r\na=sendonly\r\n"),
+            (C, b"ACK sip:b@b SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.0.1:5062;branch=z9hG4bK1\r\n\
+              f: <sip:a@a>;tag=1\r\nTo: <sip:b@b>\r\ni: 1@a\r\nCSeq: 2 ACK\r\nContent-Length: 0\r\n\r\n"),
+            (S, b"UPDATE sip:a@a SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.0.1:5062;branch=z9hG4bK1\r\n\
+              f: <sip:a@a>;tag=1\r\nTo: <sip:b@b>\r\ni: 1@a\r\nCSeq: 3 UPDATE\r\nContent-Type: application/sdp\r\n\
+              Content-Length: 84\r\n\r\nv=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nc=IN IP4 0.0.0.0\r\n\
+              t=0 0\r\nm=audio 40000 RTP/AVP 0\r\n"),
+            (C, b"BYE sip:b@b SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.0.1:5062;branch=z9hG4bK1\r\n\
+              f: <sip:a@a>;tag=1\r\nTo: <sip:b@b>\r\ni: 1@a\r\nCSeq: 4 BYE\r\nContent-Length: 0\r\n\r\n"),
+            (C, b"     "),
+            (C, b"INVITE sip:b@b SIP/2.0\r\nCall-ID: 2\r\nCSeq: 1\r\n INVITE\r\nContent-Type: multipart/mixed;\r\n boundary=x\r\n\
+              Content-Length: 131\r\n\r\n--x\r\nContent-Type: application/sdp\r\n\r\n\
+              v=0\r\no=- 1 1 IN IP4 10.0.0.1\r\ns=-\r\nc=IN IP4 10.0.0.1\r\nt=0 0\r\n\
+              m=audio 30000 RTP/AVP 0\r\n--x--\r\n"),
+        ],
+    ),
+    (
+        Protocol::Sip,
+        STREAM,
+        &[
+            (C, b"INVITE sip:b@b SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.0.1:5062;branch=z9hG4bK1\r\n\
+              f: <sip:a@a>;tag=1\r\nTo: <sip:b@b>\r\ni: 1@a\r\nCSeq: 2 INVITE\r\nContact: \"a\" <sip:a@10.0.0.1:5070>\r\n\
+              Content-Type: application/sdp\r\nContent-Length: 138\r\n\r\nv=0\r\no=- 1 1 IN IP4 10.0.0.1\r\n\
+              s=-\r\nc=IN IP4 10.0.0.1\r\nt=0 0\r\nm=audio 30000 RTP/AVP 0\r\na=rtcp:31000\r\n\
+              m=video 30002 RTP/AVP 96\r\na=rtcp-mux\r\n"),
+            (S, b"SIP/2.0 183 Progress\r\nVia: SIP/2.0/UDP 10.0.0.1:5062;branch=z9hG4bK1\r\n\
+              f: <sip:a@a>;tag=1\r\nTo: <sip:b@b>\r\ni: 1@a\r\nCSeq: 2 INVITE\r\nContent-Type: application/sdp\r\n\
+              Content-Length: 110\r\n\r\nv=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\n\
+              t=0 0\r\nm=audio 40000 RTP/AVP 0\r\nm=video 0 RTP/AVP 96\r\n"),
+            (S, b"SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP 10.0.0.1:5062;branch=z9hG4bK1\r\nf: <sip:a@a>;tag=1\r\n\
+              To: <sip:b@b>\r\ni: 1@a\r\nCSeq: 2 INVITE\r\nContent-Type: application/sdp\r\n\
+              Content-Length: 100\r\n\r\nv=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\n\
+              t=0 0\r\nm=audio 40000 RTP/AVP 0\r\na=sendonly\r\n"),
+            (C, b"\r\n\r\nINVITE sip:b@b SIP/2.0\r\nCall-ID: 2\r\nCSeq: 1\r\n INVITE\r\nContent-Type: multipart/mixed;\r\n boundary=x\r\n\
+              Content-Length: 131\r\n\r\n--x\r\nContent-Type: application/sdp\r\n\r\n\
+              v=0\r\no=- 1 1 IN IP4 10.0.0.1\r\ns=-\r\nc=IN IP4 10.0.0.1\r\nt=0 0\r\n\
+              m=audio 30000 RTP/AVP 0\r\n--x--\r\n"),
+        ],
+    ),
+    (
+        Protocol::Sip,
+        OPEN,
+        &[
+            (C, b"INVITE sip:b@b SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.0.1:5062;branch=z9hG4bK1\r\n\
+              f: <sip:a@a>;tag=1\r\nTo: <sip:b@b>\r\ni: 1@a\r\nCSeq: 2 INVITE\r\nContact: \"a\" <sip:a@10.0.0.1:5070>\r\n\
+              Content-Type: application/sdp\r\nContent-Length: 138\r\n\r\nv=0\r\no=- 1 1 IN IP4 10.0.0.9\r\n\
+              s=-\r\nc=IN IP4 10.0.0.9\r\nt=0 0\r\nm=audio 30000 RTP/AVP 0\r\na=rtcp:31000\r\n\
+              m=video 30002 RTP/AVP 96\r\na=rtcp-mux\r\n"),
+            (S, b"SIP/2.0 183 Progress\r\nVia: SIP/2.0/UDP 10.0.0.1:5062;branch=z9hG4bK1\r\n\
+              f: <sip:a@a>;tag=1\r\nTo: <sip:b@b>\r\ni: 1@a\r\nCSeq: 2 INVITE\r\nContent-Type: application/sdp\r\n\
+              Content-Length: 110\r\n\r\nv=0\r\no=- 1 1 IN IP4 192.0.2.9\r\ns=-\r\nc=IN IP4 192.0.2.9\r\n\
+              t=0 0\r\nm=audio 40000 RTP/AVP 0\r\nm=video 0 RTP/AVP 96\r\n"),
+            (S, b"SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP 10.0.0.1:5062;branch=z9hG4bK1\r\nf: <sip:a@a>;tag=1\r\n\
+              To: <sip:b@b>\r\ni: 1@a\r\nCSeq: 2 INVITE\r\nContent-Type: application/sdp\r\n\
+              Content-Length: 100\r\n\r\nv=0\r\no=- 1 1 IN IP4 192.0.2.9\r\ns=-\r\nc=IN IP4 192.0.2.9\r\n\
+              t=0 0\r\nm=audio 40000 RTP/AVP 0\r\na=sendonly\r\n"),
+        ],
+    ),
+    (
+        Protocol::Sip,
+        STRICT,
+        &[
+            (C, b"INVITE sip:b@b SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.0.1:5062;branch=z9hG4bK1\r\n\
+              f: <sip:a@a>;tag=1\r\nTo: <sip:b@b>\r\ni: 1@a\r\nCSeq: 2 INVITE\r\nContact: \"a\" <sip:a@10.0.0.1:5070>\r\n\
+              Content-Type: application/sdp\r\nContent-Length: 138\r\n\r\nv=0\r\no=- 1 1 IN IP4 10.0.0.1\r\n\
+              s=-\r\nc=IN IP4 10.0.0.1\r\nt=0 0\r\nm=audio 30000 RTP/AVP 0\r\na=rtcp:31000\r\n\
+              m=video 30002 RTP/AVP 96\r\na=rtcp-mux\r\n"),
+            (S, b"SIP/2.0 183 Progress\r\nVia: SIP/2.0/UDP 10.0.0.1:5062;branch=z9hG4bK1\r\n\
+              f: <sip:a@a>;tag=1\r\nTo: <sip:b@b>\r\ni: 1@a\r\nCSeq: 2 INVITE\r\nContent-Type: application/sdp\r\n\
+              Content-Length: 110\r\n\r\nv=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\n\
+              t=0 0\r\nm=audio 40000 RTP/AVP 0\r\nm=video 0 RTP/AVP 96\r\n"),
+            (S, b"SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP 10.0.0.1:5062;branch=z9hG4bK1\r\nf: <sip:a@a>;tag=1\r\n\
+              To: <sip:b@b>\r\ni: 1@a\r\nCSeq: 2 INVITE\r\nContent-Type: application/sdp\r\n\
+              Content-Length: 100\r\n\r\nv=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\n\
+              t=0 0\r\nm=audio 40000 RTP/AVP 0\r\na=sendonly\r\n"),
+        ],
+    ),
+    (
+        Protocol::Sip,
+        IPV6,
+        &[
+            (C, b"INVITE sip:b@b SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.0.1:5062;branch=z9hG4bK1\r\n\
+              f: <sip:a@a>;tag=1\r\nTo: <sip:b@b>\r\ni: 1@a\r\nCSeq: 2 INVITE\r\nContact: \"a\" <sip:a@10.0.0.1:5070>\r\n\
+              Content-Type: application/sdp\r\nContent-Length: 144\r\n\r\nv=0\r\no=- 1 1 IN IP6 2001:db8::1\r\n\
+              s=-\r\nc=IN IP6 2001:db8::1\r\nt=0 0\r\nm=audio 30000 RTP/AVP 0\r\na=rtcp:31000\r\n\
+              m=video 30002 RTP/AVP 96\r\na=rtcp-mux\r\n"),
+            (S, b"SIP/2.0 183 Progress\r\nVia: SIP/2.0/UDP 10.0.0.1:5062;branch=z9hG4bK1\r\n\
+              f: <sip:a@a>;tag=1\r\nTo: <sip:b@b>\r\ni: 1@a\r\nCSeq: 2 INVITE\r\nContent-Type: application/sdp\r\n\
+              Content-Length: 118\r\n\r\nv=0\r\no=- 1 1 IN IP6 2001:db8:1::1\r\ns=-\r\n\
+              c=IN IP6 2001:db8:1::1\r\nt=0 0\r\nm=audio 40000 RTP/AVP 0\r\nm=video 0 RTP/AVP 96\r\n"),
+            (S, b"SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP 10.0.0.1:5062;branch=z9hG4bK1\r\nf: <sip:a@a>;tag=1\r\n\
+              To: <sip:b@b>\r\ni: 1@a\r\nCSeq: 2 INVITE\r\nContent-Type: application/sdp\r\n\
+              Content-Length: 108\r\n\r\nv=0\r\no=- 1 1 IN IP6 2001:db8:1::1\r\ns=-\r\n\
+              c=IN IP6 2001:db8:1::1\r\nt=0 0\r\nm=audio 40000 RTP/AVP 0\r\na=sendonly\r\n"),
+        ],
+    ),
+    (
+        Protocol::Rtsp,
+        STREAM,
+        &[
+            (C, b"OPTIONS rtsp://b/ RTSP/1.0\r\nCSeq: 1\r\n\r\n"),
+            (S, b"RTSP/1.0 200 OK\r\nCSeq: 1\r\nPublic: SETUP\r\n\r\n"),
+            (C, b"SETUP rtsp://b/1 RTSP/1.0\r\nCSeq: 2\r\nTransport: RTP/AVP/TCP;interleaved=0-1,RTP/AVP;unicast;client_port=5000-5001\r\n\r\n"),
+            (S, b"RTSP/1.0 200 OK\r\nCSeq: 2\r\nSession: 1;timeout=30\r\nTransport: RTP/AVP;unicast;client_port=5000-5001;server_port=6000-6001;source=192.0.2.1\r\n\r\n"),
+            (C, b"SETUP rtsp://b/2 RTSP/2.0\r\nCSeq: 3\r\nTransport: RTP/AVP;dest_addr=\":5002\"/\":5003\"\r\n\r\n"),
+            (S, b"RTSP/2.0 200 OK\r\nCSeq: 3\r\nTransport: RTP/AVP;dest_addr=\":5002\"/\":5003\";src_addr=\"192.0.2.1:6002\"/\"192.0.2.1:6003\"\r\n\r\n"),
+            (C, b"PLAY rtsp://b/ RTSP/1.0\r\nCSeq: 4\r\n\r\n"),
+            (S, b"RTSP/1.0 200 OK\r\nCSeq: 4\r\nContent-Length: 5\r\n\r\nhello$\0\0\x04datax$\0\x01\0"),
+            (C, b"TEARDOWN rtsp://b/ RTSP/1.0\r\nCSeq: 5\r\n\r\n"),
+        ],
+    ),
+    (
+        Protocol::Mgcp,
+        DATAGRAMS,
+        &[
+            (C, b"RSIP 1 *@gw MGCP 1.0\r\nRM: restart\r\n"),
+            (S, b"200 1 OK\r\n"),
+            (S, b"CRCX 2 aaln/1@gw MGCP 1.0\r\nC: A3\r\nM: recvonly\r\n\r\nv=0\r\no=- 1 1 IN IP4 192.0.2.1\r\n\
+              s=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\nm=audio 1296 RTP/AVP 0\r\n.\r\nRQNT 3 aaln/1@gw MGCP 1.0\r\n\
+              X: 1\r\n"),
+            (C, b"200 2 OK\r\nI: F\r\n\r\nv=0\r\no=- 1 1 IN IP4 10.0.0.1\r\ns=-\r\nc=IN IP4 10.0.0.1\r\n\
+              t=0 0\r\nm=audio 3456 RTP/AVP 0\r\n.\r\n200 3 OK\r\n"),
+            (S, b"MDCX 4 aaln/1@gw MGCP 1.0\r\nC: A3\r\nI: F\r\n\r\nv=0\r\no=- 1 1 IN IP4 192.0.2.1\r\n\
+              s=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\nm=audio 1296 RTP/AVP 0\r\n"),
+            (C, b"200 4 OK\r\n"),
+            (S, b"DLCX 5 aaln/1@gw MGCP 1.0\r\nC: A3\r\n"),
+            (C, b"250 5 Deleted\r\n"),
+        ],
+    ),
+    (
+        Protocol::Pptp,
+        STREAM,
+        &[
+            (C, &pptp::<156>(1, b"\x01\0")),
+            (S, &pptp::<156>(2, b"\x01\0\x01\0")),
+            (C, &pptp::<168>(7, b"\0\x07")),
+            (S, &pptp::<32>(8, b"\0\x09\0\x07\x01")),
+            (S, &pptp::<220>(9, b"\0\x05")),
+            (C, &pptp::<24>(10, b"\0\x06\0\x05\x01")),
+            (C, &pptp::<24>(15, b"\0\x09")),
+            (C, &pptp::<16>(12, b"\0\x07")),
+            (C, &pptp::<16>(3, b"\x01")),
+            (S, &pptp::<16>(4, b"\x01\x01")),
+        ],
+    ),
 ];
+
+/// A control message of PPTP (RFC 2637 §2), of so many octets, filled up with zeros.
+const fn pptp<const LENGTH: usize>(kind: u8, body: &[u8]) -> [u8; LENGTH] {
+    let mut message = [0; LENGTH];
+    let header =
+        [0, LENGTH.to_be_bytes()[size_of::<usize>() - 1], 0, 1, 0x1a, 0x2b, 0x3c, 0x4d, 0, kind];
+    let mut at = 0;
+    while at < header.len() {
+        message[at] = header[at];
+        at += 1;
+    }
+    let mut at = 0;
+    while at < body.len() {
+        message[12 + at] = body[at];
+        at += 1;
+    }
+    message
+}
