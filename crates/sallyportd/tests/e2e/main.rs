@@ -5,6 +5,7 @@
 //! drop reasons are in [`reasons`]. Nothing here looks inside the daemon.
 
 mod bad_network;
+mod calls;
 mod closed;
 mod faults;
 mod files;
@@ -21,6 +22,7 @@ mod reasons;
 mod routers;
 mod sctp;
 mod sessions;
+mod streams;
 mod thread;
 mod traffic;
 

@@ -1,0 +1,148 @@
+//! Calls through the box: two user agents (sipp) with audio both ways, and what else an announcement lets in.
+
+use std::fs;
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::thread;
+use std::time::Duration;
+
+use test_case::test_case;
+use testkit::netns::{Host, INSIDE_V4, OUTSIDE_V4, Settings, Site, until};
+
+use super::{SILENCE, SOON, assert_conserved, reasons, site};
+
+/// A caller's side of a call, for sipp.
+const CALLER: &str = include_str!("caller.xml");
+/// Where the called agent wants its audio, which it sends back.
+const ECHO: &str = "40000";
+/// Packets of 20 ms that the pause of the scenario has time for, less some that a busy machine delays.
+const HEARD: u64 = 15;
+
+/// Expectations end soon enough to be waited for.
+const TIMEOUTS: &str = "expectation = \"2s\"";
+
+fn through(service: &str) -> Site {
+    let rules = format!(
+        r#"
+[[rule]]
+name = "calls"
+from = ["inside"]
+to = ["outside"]
+service = [{service}]
+action = "allow"
+log = "both"
+"#
+    );
+    site(&Settings { timeouts: TIMEOUTS, rules: &rules, ..Settings::USUAL })
+}
+
+/// Has an agent inside call one outside. Whether both found their call complete.
+fn call(site: &Site, transport: &str) -> bool {
+    let folder = site.folder();
+    fs::write(folder.join("caller.xml"), CALLER).expect("a scratch folder can be written");
+    fs::write(folder.join("audio.raw"), [0x55; 8000]).expect("a scratch folder can be written");
+    let [inside, outside] = [INSIDE_V4, OUTSIDE_V4].map(|address| address.to_string());
+    let common = ["-p", "5060", "-m", "1", "-t", transport, "-timeout", "15s", "-nostdin"];
+
+    let mut called = vec!["sipp", "-sn", "uas", "-i", &outside, "-mi", &outside, "-mp", ECHO];
+    called.push("-rtp_echo");
+    called.extend(common);
+    let mut called = site.outside.spawn(&called, &folder.join("called.log"));
+    let port = if transport == "u1" { "-u" } else { "-t" };
+    until("the called agent listens", SOON, || {
+        site.outside.run(&["ss", "-Hln", port, "sport = :5060"]).stdout.contains("5060")
+    });
+
+    // The scenario names its audio file relative to where the caller runs.
+    let peer = format!("{outside}:5060");
+    let mut caller = vec!["sipp", "-sf", "caller.xml", "-i", &inside, "-mi", &inside];
+    caller.extend(["-mp", "30000"]);
+    caller.extend(common);
+    caller.push(&peer);
+    let caller = site.inside.command(&caller).current_dir(folder).output().expect("sipp runs");
+    let ended = called.wait_for(SOON * 3);
+    caller.status.success() && ended.is_some_and(|status| status.success())
+}
+
+#[test_case("u1"; "over udp")]
+#[test_case("t1"; "over tcp")]
+fn two_agents_hear_each_other(transport: &str) {
+    let site = through(r#""sip""#);
+    let strangers = site.ctl().drops(reasons::NO_RULE);
+
+    assert!(call(&site, transport), "the call fails");
+
+    let audio = site.ctl().sessions(&["proto=udp", &format!("port={ECHO}")]);
+    assert_eq!(audio.len(), 1, "{audio:?}");
+    assert_eq!(audio[0].rule, "calls", "by the rule of the call that announced it");
+    assert!(audio[0].packets.iter().all(|count| *count >= HEARD), "{audio:?}");
+    assert_eq!(site.ctl().drops(reasons::NO_RULE), strangers, "{:?}", site.ctl().all_drops());
+    assert_conserved(&site);
+}
+
+#[test]
+fn without_the_gateway_they_talk_and_hear_nothing() {
+    let site = through(r#""udp/5060""#);
+
+    assert!(call(&site, "u1"), "the call itself succeeds");
+
+    assert_eq!(site.ctl().count(&["proto=udp", &format!("port={ECHO}")]), 0);
+    assert!(site.ctl().drops(reasons::NO_RULE) >= HEARD, "{:?}", site.ctl().all_drops());
+    assert_conserved(&site);
+}
+
+fn socket(host: &Host, address: impl Into<IpAddr>, port: u16) -> UdpSocket {
+    let address = SocketAddr::new(address.into(), port);
+    let socket = host.inside(|| UdpSocket::bind(address)).expect("nothing else is bound there");
+    socket.set_read_timeout(Some(SILENCE)).expect("a timeout above zero");
+    socket
+}
+
+/// Whether a datagram from one arrives at the other.
+fn arrives(from: &UdpSocket, to: &UdpSocket) -> bool {
+    from.send_to(b"audio", to.local_addr().expect("bound")).expect("sent");
+    to.recv_from(&mut [0; 100]).is_ok()
+}
+
+/// A message of a call that describes audio at a port of a host.
+fn message(start: &str, host: IpAddr, port: u16) -> String {
+    let body = format!(
+        "v=0\r\no=- 1 1 IN IP4 {host}\r\ns=-\r\nc=IN IP4 {host}\r\nt=0 0\r\nm=audio {port} RTP/AVP 0\r\n"
+    );
+    format!(
+        "{start}\r\nVia: SIP/2.0/UDP {INSIDE_V4}:5060;branch=z9hG4bK1\r\nFrom: <sip:a@{INSIDE_V4}>;tag=1\r\n\
+         To: <sip:b@{OUTSIDE_V4}>\r\nCall-ID: 1@{INSIDE_V4}\r\nCSeq: 1 INVITE\r\nContent-Type: application/sdp\r\n\
+         Content-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+}
+
+#[test]
+fn an_announcement_lets_in_one_connection_of_one_host_in_time() {
+    let site = through(r#""sip""#);
+    let third = IpAddr::from([10, 77, 0, 81]);
+    site.outside.address("eth0", "10.77.0.81/24");
+    let [caller, rtp, rtcp] =
+        [5060, 30_000, 30_001].map(|port| socket(&site.inside, INSIDE_V4, port));
+    let [called, one, other, reports, late] =
+        [5060, 41_000, 41_002, 41_001, 42_000].map(|port| socket(&site.outside, OUTSIDE_V4, port));
+    let stranger = socket(&site.outside, third, 41_000);
+    assert!(!arrives(&one, &rtp), "nothing is announced yet");
+
+    let invite = message("INVITE sip:b@b.test SIP/2.0", INSIDE_V4.into(), 30_000);
+    caller.send_to(invite.as_bytes(), called.local_addr().expect("bound")).expect("sent");
+    called.recv_from(&mut [0; 2000]).expect("the INVITE arrives");
+
+    assert!(!arrives(&stranger, &rtp), "a third host");
+    assert!(arrives(&one, &rtp), "the called host, from any port");
+    assert!(arrives(&rtp, &one), "and back");
+    assert!(!arrives(&other, &rtp), "a second connection to the same port");
+    assert!(arrives(&reports, &rtcp), "the reports beside it");
+
+    let answer = message("SIP/2.0 200 OK", OUTSIDE_V4.into(), 42_000);
+    called.send_to(answer.as_bytes(), caller.local_addr().expect("bound")).expect("sent");
+    caller.recv_from(&mut [0; 2000]).expect("the answer arrives");
+    thread::sleep(Duration::from_millis(2200));
+    assert!(!arrives(&rtp, &late), "one that comes too late");
+    assert_eq!(site.ctl().drops(reasons::NO_RULE), 4, "{:?}", site.ctl().all_drops());
+    assert_conserved(&site);
+}

@@ -1,0 +1,165 @@
+//! A stream through the box: Debian's rtsp-server-perl outside, which relays what a source there sends it, and a
+//! client inside.
+
+use std::io::{Read, Write};
+use std::net::{IpAddr, SocketAddr, TcpStream, UdpSocket};
+use std::thread;
+use std::time::Duration;
+
+use testkit::netns::{Host, INSIDE_V4, OUTSIDE_V4, Process, Settings, Site, until};
+
+use super::{SILENCE, SOON, assert_conserved, reasons, site};
+
+const CLIENTS: SocketAddr = SocketAddr::new(IpAddr::V4(OUTSIDE_V4), 554);
+const SOURCES: SocketAddr = SocketAddr::new(IpAddr::V4(OUTSIDE_V4), 5545);
+/// The first of the pair where the client wants to receive.
+const WANTED: u16 = 30_000;
+
+fn through(service: &str) -> Site {
+    let rules = format!(
+        r#"
+[[rule]]
+name = "streams"
+from = ["inside"]
+to = ["outside"]
+service = ["{service}"]
+action = "allow"
+"#
+    );
+    site(&Settings { rules: &rules, ..Settings::USUAL })
+}
+
+/// One side of an RTSP conversation that asks.
+struct Asking {
+    connection: TcpStream,
+    sequence: u32,
+}
+
+impl Asking {
+    fn connect(host: &Host, server: SocketAddr) -> Self {
+        let connection = host.connect(server, SOON).expect("the server is reached");
+        connection.set_read_timeout(Some(SOON)).expect("a timeout above zero");
+        Self { connection, sequence: 0 }
+    }
+
+    /// The head of the answer to a request about the one stream there is.
+    fn ask(&mut self, method: &str, fields: &str, body: &str) -> String {
+        self.sequence += 1;
+        let Self { connection, sequence } = self;
+        // The server takes a SETUP for one stream, and all else for the whole; it waits for an empty body.
+        let stream = if method == "SETUP" { "/streamid=0" } else { "" };
+        let length = match body.len() {
+            0 => String::new(),
+            length => format!("Content-Length: {length}\r\n"),
+        };
+        let request = format!(
+            "{method} rtsp://{OUTSIDE_V4}/live{stream} RTSP/1.0\r\nCSeq: {sequence}\r\n{fields}{length}\r\n{body}"
+        );
+        connection.write_all(request.as_bytes()).expect("sent");
+        let mut answer = Vec::new();
+        while !answer.ends_with(b"\r\n\r\n") {
+            let mut octet = [0];
+            connection.read_exact(&mut octet).expect("an answer");
+            answer.extend(octet);
+        }
+        let answer = String::from_utf8(answer).expect("text");
+        assert!(answer.starts_with("RTSP/1.0 200 "), "{method}: {answer}");
+        answer
+    }
+}
+
+/// Starts the server and a source that sends it audio, until it is told to stop.
+fn serve(site: &Site) -> (Process, Asking, thread::JoinHandle<()>) {
+    let host = &site.outside;
+    let server = host.spawn(&["rtsp-server-perl"], &site.folder().join("rtsp.log"));
+    until("the server listens", SOON * 5, || host.reaches(CLIENTS) && host.reaches(SOURCES));
+    let mut source = Asking::connect(host, SOURCES);
+    let description = format!(
+        "v=0\r\no=- 1 1 IN IP4 {OUTSIDE_V4}\r\ns=-\r\nc=IN IP4 {OUTSIDE_V4}\r\nt=0 0\r\nm=audio 0 RTP/AVP 0\r\na=control:streamid=0\r\n"
+    );
+    source.ask("ANNOUNCE", "Content-Type: application/sdp\r\n", &description);
+    let answer = source.ask("SETUP", "Transport: RTP/AVP/UDP;unicast;mode=record\r\n", "");
+    let ports = answer.split("server_port=").nth(1).expect("ports");
+    let port = ports.split('-').next().and_then(|port| port.parse().ok()).expect("a port");
+    source.ask("RECORD", "", "");
+    let audio = socket(host, OUTSIDE_V4.into(), 0);
+    let sender = thread::spawn(move || {
+        let mut packet = [0; 172];
+        packet[0] = 0x80;
+        for sequence in 0..200_u16 {
+            packet[2..4].copy_from_slice(&sequence.to_be_bytes());
+            audio.send_to(&packet, (OUTSIDE_V4, port)).expect("sent");
+            thread::sleep(Duration::from_millis(20));
+        }
+    });
+    (server, source, sender)
+}
+
+fn socket(host: &Host, address: IpAddr, port: u16) -> UdpSocket {
+    let address = SocketAddr::new(address, port);
+    let socket = host.inside(|| UdpSocket::bind(address)).expect("nothing else is bound there");
+    socket.set_read_timeout(Some(SILENCE)).expect("a timeout above zero");
+    socket
+}
+
+/// Sets a stream up and has it played; the server's first port.
+fn play(client: &mut Asking) -> u16 {
+    let transport = format!("Transport: RTP/AVP;unicast;client_port={WANTED}-{}\r\n", WANTED + 1);
+    let answer = client.ask("SETUP", &transport, "");
+    client.ask("PLAY", "", "");
+    let ports = answer.split("server_port=").nth(1).expect("ports");
+    ports.split('-').next().and_then(|port| port.parse().ok()).expect("a port")
+}
+
+/// RTP packets that arrive, of ten.
+fn heard(audio: &UdpSocket) -> usize {
+    (0..10).map_while(|_| audio.recv_from(&mut [0; 2000]).ok()).count()
+}
+
+#[test]
+fn a_client_inside_hears_the_stream() {
+    let site = through("rtsp");
+    let (_server, _source, sender) = serve(&site);
+    let [audio, reports] =
+        [WANTED, WANTED + 1].map(|port| socket(&site.inside, INSIDE_V4.into(), port));
+    site.outside.address("eth0", "10.77.0.81/24");
+    let stranger = socket(&site.outside, [10, 77, 0, 81].into(), 45_000);
+    let mut client = Asking::connect(&site.inside, CLIENTS);
+
+    let port = play(&mut client);
+
+    assert_eq!(heard(&audio), 10);
+    let sessions = site.ctl().sessions(&["proto=udp", &format!("port={WANTED}")]);
+    assert_eq!(sessions.len(), 1, "{sessions:?}");
+    assert_eq!((sessions[0].source.as_str(), sessions[0].rule.as_str()), ("10.77.0.80", "streams"));
+    // The client's reports go to the server, and so back from it.
+    reports.send_to(b"report", (OUTSIDE_V4, port + 1)).expect("sent");
+    until("the report passes", SOON, || {
+        site.ctl().count(&["proto=udp", &format!("port={}", port + 1)]) == 1
+    });
+    // Nobody else comes in by what was announced, and the server itself only from the port that it said.
+    let before = site.ctl().drops(reasons::NO_RULE);
+    let other = socket(&site.outside, OUTSIDE_V4.into(), 45_000);
+    for intruder in [&stranger, &other] {
+        intruder.send_to(b"noise", (INSIDE_V4, WANTED)).expect("sent");
+        intruder.send_to(b"noise", (INSIDE_V4, WANTED + 1)).expect("sent");
+    }
+    until("they are dropped", SOON, || site.ctl().drops(reasons::NO_RULE) == before + 4);
+    sender.join().expect("the source ends");
+    assert_conserved(&site);
+}
+
+#[test]
+fn without_the_gateway_it_is_set_up_and_not_heard() {
+    let site = through("tcp/554");
+    let (_server, _source, sender) = serve(&site);
+    let audio = socket(&site.inside, INSIDE_V4.into(), WANTED);
+    let mut client = Asking::connect(&site.inside, CLIENTS);
+
+    play(&mut client);
+
+    assert_eq!(heard(&audio), 0);
+    assert!(site.ctl().drops(reasons::NO_RULE) > 0, "{:?}", site.ctl().all_drops());
+    sender.join().expect("the source ends");
+    assert_conserved(&site);
+}
