@@ -12,7 +12,7 @@ impl ValidConfig {
         let Self {
             system,
             metrics,
-            sessions: SessionSettings { max, per_source: _, embryonic: _ },
+            sessions: SessionSettings { max, ipv6, per_source: _, embryonic: _ },
             timeouts: _,
             screens: _,
             log: LogSettings { output, queue },
@@ -25,6 +25,9 @@ impl ValidConfig {
         changed.system(system, &newer.system);
         changed.metrics(metrics.as_ref(), newer.metrics.as_ref());
         changed.note("sessions.max", *max == newer.sessions.max);
+        // Left out, it is as much as `max`, whose change is named already.
+        let same_max = *max == newer.sessions.max;
+        changed.note("sessions.ipv6", !same_max || *ipv6 == newer.sessions.ipv6);
         changed.note("log.output", *output == newer.log.output);
         changed.note("log.queue", *queue == newer.log.queue);
         changed.ports(ports, &newer.ports);

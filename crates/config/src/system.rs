@@ -33,7 +33,8 @@ const SYSTEM: Keys = Keys {
     later: &[],
 };
 const METRICS: Keys = Keys { known: &["listen", "rules"], later: &[] };
-const SESSIONS: Keys = Keys { known: &["max", "per_source", "embryonic", "zones"], later: &[] };
+const SESSIONS: Keys =
+    Keys { known: &["max", "ipv6", "per_source", "embryonic", "zones"], later: &[] };
 const SESSIONS_OF_ZONE: Keys = Keys { known: &["embryonic"], later: &[] };
 const LOG: Keys = Keys { known: &["output", "queue"], later: &[] };
 
@@ -126,6 +127,8 @@ impl<'a> Checker<'a> {
         };
         let max = value(self, "max", SESSIONS_MOST).unwrap_or(1_000_000);
         let per_source = value(self, "per_source", max).unwrap_or_else(|| (max / 10).max(1));
+        let ipv6 = section.as_ref().and_then(|section| section.get("ipv6"));
+        let ipv6 = ipv6.and_then(|node| self.integer(&node, 0..=max)).unwrap_or(max);
         let for_all = section.as_ref().and_then(|section| self.limit(section, "embryonic"));
         let mut embryonic = vec![for_all; zones.names().len()];
         let own = section.as_ref().and_then(|section| section.get("zones"));
@@ -140,7 +143,7 @@ impl<'a> Checker<'a> {
                 *of_zone = Some(limit);
             }
         }
-        SessionSettings { max, per_source, embryonic }
+        SessionSettings { max, ipv6, per_source, embryonic }
     }
 
     /// A number of sessions. None: there is no such key, or it is reported.

@@ -76,6 +76,8 @@ pub struct MetricsSettings {
 pub struct SessionSettings {
     /// How many the whole box holds.
     pub max: u32,
+    /// How many of them may be IPv6 ones.
+    pub ipv6: u32,
     /// How many one source may hold.
     pub per_source: u32,
     /// By zone: how many may be opened from it whose handshake is not complete. None: as many as there may be.

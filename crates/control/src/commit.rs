@@ -191,9 +191,9 @@ impl<P: Plane> Commit<P> {
 }
 
 fn compile(generation: u32, config: &ValidConfig, names: &mut RuleNames) -> Arc<Snapshot> {
-    let SessionSettings { max, per_source, embryonic } = config.sessions.clone();
+    let SessionSettings { max, ipv6, per_source, embryonic } = config.sessions.clone();
     let ValidConfig { policy, topology, timeouts, screens, .. } = config;
-    let limits = Limits { max, per_source, embryonic };
+    let limits = Limits { max, ipv6, per_source, embryonic };
     let settings = Settings { timeouts: timeouts.clone(), limits, screens: *screens };
     Snapshot::compile(generation, policy, topology, &settings, names)
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use dpdk::BURST;
-use engine::{Expectations, ShardConfig};
+use engine::{Expectations, Limits as SessionLimits, ShardConfig};
 use session::EntryCost;
 use session::fragment::{Gatherer, Limits};
 use session::tombstone::Tombstones;
@@ -33,15 +33,15 @@ const TOMBSTONES: usize = 65_536;
 const DRIVER_QUEUE: u64 = 128 << 10;
 /// What EAL and drivers take for themselves.
 const DRIVER_BASE: u64 = 8 << 20;
-/// Timer lists of a shard: five of each of 4096 places.
-const TIMERS: u64 = 80 << 10;
+/// Timer lists of a shard: ten of each of 4096 places.
+const TIMERS: u64 = 160 << 10;
 
 /// What is to be held.
 #[derive(Clone, Debug)]
 pub(crate) struct Demand<'a> {
     pub(crate) workers: u16,
     /// Sessions of the whole box.
-    pub(crate) sessions: u32,
+    pub(crate) limits: &'a SessionLimits,
     pub(crate) ports: &'a [QueuePlan],
     /// Octets of the longest IP packet of any port.
     pub(crate) mtu: u16,
@@ -95,7 +95,9 @@ impl Demand<'_> {
     /// The sum.
     pub(crate) fn footprint(&self) -> Footprint {
         let workers = u64::from(self.workers);
-        let capacity = self.shard_capacity();
+        let [capacity, ipv6] = self.shard_capacities();
+        let EntryCost { ipv4: cost, ipv6: wide_cost } = EntryCost::new();
+        let table = octets(capacity, cost) + octets(ipv6, wide_cost - cost);
         let page = if self.hugepages { HUGEPAGE } else { ORDINARY_PAGE };
         let mbuf = in_pages(MBUF_OVERHEAD + u64::from(self.data_room()), page) + MBUF_PLACES;
         let rings = workers * workers.saturating_sub(1);
@@ -106,7 +108,8 @@ impl Demand<'_> {
         Footprint {
             shards: self.workers,
             capacity,
-            tables: workers * (octets(capacity, EntryCost::new().ipv6) + TIMERS),
+            ipv6,
+            tables: workers * (table + TIMERS),
             mbuf_count: self.mbufs() * u64::from(self.pools),
             mbufs: self.mbufs() * mbuf * u64::from(self.pools),
             rings: rings * u64::from(self.ring_capacity()) * 16,
@@ -117,9 +120,9 @@ impl Demand<'_> {
         }
     }
 
-    /// Sessions that each shard has room for.
-    fn shard_capacity(&self) -> u32 {
-        ShardConfig::capacity(self.workers, self.sessions)
+    /// Sessions that each shard has room for, and those of them that may be IPv6 ones.
+    fn shard_capacities(&self) -> [u32; 2] {
+        ShardConfig::capacities(self.workers, self.limits)
     }
 }
 
@@ -130,6 +133,8 @@ pub struct Footprint {
     pub shards: u16,
     /// Sessions that each has room for.
     pub capacity: u32,
+    /// Those of them that may be IPv6 ones.
+    pub ipv6: u32,
     /// Session tables.
     pub tables: u64,
     /// How many mbufs there are.
@@ -155,11 +160,12 @@ impl Footprint {
 
 impl fmt::Display for Footprint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { shards, capacity, tables, mbuf_count, mbufs, rings, drivers, outside } = *self;
+        let Self { shards, capacity, ipv6, tables, mbuf_count, mbufs, rings, drivers, outside } =
+            *self;
         let tables_are = if shards == 1 { "table" } else { "tables" };
         write!(
             f,
-            "{} MiB: {} for {shards} {tables_are} of {capacity} sessions, {} for {mbuf_count} mbufs, {} for rings, {} \
+            "{} MiB: {} for {shards} {tables_are} of {capacity} sessions ({ipv6} of IPv6), {} for {mbuf_count} mbufs, {} for rings, {} \
              for DPDK and drivers; and {} MiB of the process's own memory",
             mib(self.from_dpdk()),
             mib(tables),
@@ -234,8 +240,8 @@ mod tests {
     const TWO: QueuePlan = QueuePlan { rx: 2, tx: 2 };
 
     fn demand(workers: u16, ports: &[QueuePlan]) -> Demand<'_> {
-        let sessions = 1_000_000;
-        Demand { workers, sessions, ports, mtu: 1500, pools: 1, hugepages: true, events: 65_536 }
+        let limits = const { &SessionLimits::new(1_000_000, 1_000_000) };
+        Demand { workers, limits, ports, mtu: 1500, pools: 1, hugepages: true, events: 65_536 }
     }
 
     #[test]
@@ -274,6 +280,21 @@ mod tests {
         assert_eq!(demand(2, &[]).footprint().capacity, 625_000);
     }
 
+    /// An IPv4 session costs what it costs, and room for IPv6 ones what it is.
+    #[test]
+    fn room_for_ipv6_is_counted_apart() {
+        let tables = |ipv6| {
+            let limits = SessionLimits { ipv6, ..SessionLimits::new(1_000_000, 1) };
+            Demand { limits: &limits, ..demand(1, &[]) }.footprint().tables - TIMERS
+        };
+        for (ipv6, octets) in
+            [(0, 110_666_667), (250_000, 118_666_667), (1_000_000, 142_666_667_u64)]
+        {
+            // Both parts are rounded up.
+            assert!(tables(ipv6).abs_diff(octets) <= 1, "{ipv6}: {}", tables(ipv6));
+        }
+    }
+
     #[test]
     fn one_table_is_no_tables() {
         let text = |workers| demand(workers, &[TWO, TWO]).footprint().to_string();
@@ -291,6 +312,6 @@ mod tests {
         assert!(text.starts_with("`memory = \"64MiB\"` is too little"), "{text}");
         assert!(text.contains(&format!("set `memory = \"{enough}MiB\"` in [system] (")), "{text}");
         assert!(text.contains(&format!("({} hugepages of 2 MiB)", enough / 2)), "{text}");
-        assert!(text.contains("2 tables of 625000 sessions"), "{text}");
+        assert!(text.contains("2 tables of 625000 sessions (625000 of IPv6)"), "{text}");
     }
 }

@@ -56,7 +56,7 @@ impl Dataplane {
         let plans: Vec<_> = found.iter().map(|port| port.plan).collect();
         let demand = Demand {
             workers,
-            sessions: snapshot.limits.max,
+            limits: &snapshot.limits,
             ports: &plans,
             mtu: config.ports.iter().map(|port| port.mtu).max().unwrap_or(0),
             pools: u16::try_from(distinct(&sockets).len()).unwrap_or(u16::MAX),

@@ -77,6 +77,8 @@ wire::named! {
         IcmpErrorRate = "icmp_error_rate",
         /// The session table is full of conversations that are not evicted.
         TableFull = "table_full",
+        /// The session table has no more room for IPv6 sessions, and of those none may be evicted.
+        Ipv6TableFull = "ipv6_table_full",
         /// The source has as many sessions as one may have.
         SourceLimit = "source_limit",
         /// The zone has as many sessions whose handshake is not complete as may be opened from it.

@@ -38,7 +38,7 @@ use crate::counters::{Counter, Counters, RuleHits};
 use crate::frame::{Frame, HOPS_MAX, Handover, Judgement, Outbox, Verdict, WorkerId};
 use crate::screen::{Kind, OwnMacs, screen};
 use crate::skew::{Sketch, Skew};
-use crate::{Arrivals, Cause, Cut, DropReason, Epitaph, Snapshot};
+use crate::{Arrivals, Cause, Cut, DropReason, Epitaph, Limits, Snapshot};
 
 use self::census::Census;
 use self::records::Records;
@@ -83,11 +83,15 @@ pub struct ShardConfig {
 }
 
 impl ShardConfig {
-    /// Sessions that the shard has room for: its part of the box's `max`, rounded up, and with more than one
-    /// shard a quarter more, as the hash never divides evenly.
-    pub fn capacity(share: u16, max: u32) -> u32 {
-        let part = max.div_ceil(u32::from(share.max(1)));
-        if share > 1 { part.saturating_add(part / 4) } else { part }.max(1)
+    /// Sessions that one of `share` shards has room for, and those of them that may be IPv6 ones: its part of the box's,
+    /// rounded up, and with more than one shard a quarter more, as the hash never divides evenly.
+    pub fn capacities(share: u16, limits: &Limits) -> [u32; 2] {
+        let part = |all: u32| {
+            let part = all.div_ceil(u32::from(share.max(1)));
+            if share > 1 { part.saturating_add(part / 4) } else { part }
+        };
+        let capacity = part(limits.max).max(1);
+        [capacity, part(limits.ipv6).min(capacity)]
     }
 
     /// Octets that the map of what is kept of read and announced sessions takes.
@@ -234,7 +238,7 @@ impl<F: Frame, M: Memory> Shard<F, M> {
         snapshot: Arc<Snapshot>,
         memory: &mut M,
     ) -> Result<Self, M::Error> {
-        let capacity = ShardConfig::capacity(config.share, snapshot.limits.max);
+        let [capacity, ipv6] = ShardConfig::capacities(config.share, &snapshot.limits);
         let ShardConfig {
             worker,
             workers,
@@ -249,7 +253,7 @@ impl<F: Frame, M: Memory> Shard<F, M> {
         let core = Core {
             worker,
             workers,
-            sessions: Sessions::new(capacity, seed, memory)?,
+            sessions: Sessions::new(capacity, ipv6, seed, memory)?,
             fragments: Gatherer::new(fragments, seed),
             tombstones: Tombstones::new(tombstones),
             census: Census::new(seed, share, &snapshot),

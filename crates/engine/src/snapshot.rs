@@ -14,6 +14,8 @@ use session::{Lifetimes, Pressure, TimeoutClass, Timeouts};
 pub struct Limits {
     /// In the whole box.
     pub max: u32,
+    /// Those of them that may be IPv6 ones. Room for their addresses is taken at the start.
+    pub ipv6: u32,
     /// Of one source address.
     pub per_source: u32,
     /// By zone: of those opened from it whose handshake is not complete. None, or no place: not bounded.
@@ -21,10 +23,10 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// So many, and half-open ones as many.
+    /// So many, of either IP version, and half-open ones as many.
     #[must_use]
     pub const fn new(max: u32, per_source: u32) -> Self {
-        Self { max, per_source, embryonic: Vec::new() }
+        Self { max, ipv6: max, per_source, embryonic: Vec::new() }
     }
 }
 

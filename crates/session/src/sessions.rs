@@ -9,7 +9,7 @@ use crate::lifetimes::Lifetimes;
 use crate::memory::Memory;
 use crate::table::{Entry, Full, Slot, Table};
 use crate::track::{EvictionClass, Track};
-use crate::wheel::Wheel;
+use crate::wheel::{First, Lane, Wheel};
 use crate::{Direction, Time};
 
 /// Sessions, their timers and their hash.
@@ -94,14 +94,14 @@ const fn stamp(now: Time) -> u32 {
 }
 
 impl<M: Memory> Sessions<M> {
-    /// Room for `capacity` sessions, taken from `memory` once and for all. `seed` is the secret of the
-    /// table's hash.
+    /// Room for `capacity` sessions, of which `ipv6` may be IPv6 ones, taken from `memory` once and for all. `seed` is the
+    /// secret of the table's hash.
     ///
     /// # Errors
     /// If `memory` has not enough.
-    pub fn new(capacity: u32, seed: u64, memory: &mut M) -> Result<Self, M::Error> {
+    pub fn new(capacity: u32, ipv6: u32, seed: u64, memory: &mut M) -> Result<Self, M::Error> {
         Ok(Self {
-            table: Table::new(capacity, memory)?,
+            table: Table::new(capacity, ipv6, memory)?,
             wheel: Wheel::new(memory)?,
             seed: HashSeed::new(seed),
             epoch: 0,
@@ -271,13 +271,20 @@ impl<M: Memory> Sessions<M> {
     fn arm(&mut self, slot: Slot, now: Time, lifetimes: &Lifetimes) {
         let deadline = self.deadline(slot, now, lifetimes);
         let class = self.table.entry(slot).track.eviction_class();
-        self.wheel.link(&mut self.table, slot, class, deadline);
+        let lane = Lane { class, wide: self.table.is_wide(slot) };
+        self.wheel.link(&mut self.table, slot, lane, deadline);
     }
 
-    /// Whether all places are taken.
+    /// Whether there is an entry for a session of this key without another's making room for it.
     #[inline]
-    pub fn is_full(&self) -> bool {
-        self.len() >= self.capacity()
+    pub fn has_entry(&self, key: &Key) -> bool {
+        self.table.has_entry(&key.endpoints.addresses)
+    }
+
+    /// Whether the addresses of IPv6 sessions have no more room.
+    #[inline]
+    pub fn is_ipv6_full(&self) -> bool {
+        self.table.is_wide_full()
     }
 
     /// Whether [`Self::open`] would find a place for a key of this hash once there is an entry for it.
@@ -285,17 +292,18 @@ impl<M: Memory> Sessions<M> {
         self.table.has_place(hash)
     }
 
-    /// The session that makes room for another: of the first [`EvictionClass`] that has any, the one whose timer comes
-    /// first. Those that were seen since their timer was set, or that have come further, are put where they
+    /// The session that makes room for another, which is to be an IPv6 one if `ipv6` says so: of the first
+    /// [`EvictionClass`] that has any, the one whose timer comes first. Those that were seen since their timer was set, or that have come further, are put where they
     /// belong; after 16 of them the next of the class is taken as it is. None: all that were
     /// looked at are conversations in both directions.
-    pub fn victim(&mut self, now: Time, lifetimes: &Lifetimes) -> Option<Slot> {
+    pub fn victim(&mut self, now: Time, lifetimes: &Lifetimes, ipv6: bool) -> Option<Slot> {
         let mut looks = 0;
         for &class in EvictionClass::ALL.iter().filter(|&&class| class != EvictionClass::Never) {
-            while let Some((slot, is_before)) = self.wheel.first(class) {
+            while let Some(first) = self.first_of(class, ipv6) {
+                let slot = first.slot;
                 let stays = self.table.entry(slot).track.eviction_class() == class;
                 let deadline = self.deadline(slot, now, lifetimes);
-                let seen_since = deadline > now.as_millis() && is_before(deadline);
+                let seen_since = deadline > now.as_millis() && first.is_before(deadline);
                 if stays && (!seen_since || looks >= LOOKS) {
                     return Some(slot);
                 }
@@ -307,6 +315,16 @@ impl<M: Memory> Sessions<M> {
             }
         }
         None
+    }
+
+    /// The entry of a class whose timer comes first: of either IP version, or of IPv6 alone.
+    fn first_of(&self, class: EvictionClass, ipv6: bool) -> Option<First> {
+        let wide = self.wheel.first(Lane { class, wide: true });
+        if ipv6 {
+            return wide;
+        }
+        let narrow = self.wheel.first(Lane { class, wide: false });
+        narrow.into_iter().chain(wide).min_by_key(|first| first.place)
     }
 
     /// Ends a session.

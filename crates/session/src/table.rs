@@ -6,6 +6,9 @@
 //!            10 indices of 32 bits            IPv6: index of the addresses ─► wide part (32 octets)
 //! ```
 //!
+//! An IPv6 session takes a wide part beside its entry. How many of those there are is chosen apart from how many entries
+//! there are, so that a box of mostly IPv4 does not pay for addresses that it never sees.
+//!
 //! Each key has two buckets to choose from and goes to the one with more room; what finds both full
 //! goes to a small stash. Nothing is ever moved and nothing grows: an entry keeps its index for life.
 //! Timers are in [`crate::wheel`], what sessions mean is in [`crate::sessions`].
@@ -49,6 +52,7 @@ struct Bucket {
 #[derive(Clone, Copy, Debug, Default)]
 #[repr(C, align(64))]
 pub struct Entry {
+    /// IPv4; for IPv6 the first is the index of the wide part.
     addresses: [u32; 2],
     ports: [u16; 2],
     context: Context,
@@ -267,7 +271,12 @@ pub(crate) struct Table<M: Memory> {
     buckets: M::Slab<Bucket>,
     entries: M::Slab<Entry>,
     cold: M::Slab<Cold>,
+    /// A free one holds the index of the next free one.
     wide: M::Slab<[u128; 2]>,
+    wide_free: u32,
+    /// Wide parts from here on have never been used.
+    wide_fresh: u32,
+    wide_used: u32,
     stash: Vec<(u64, u32)>,
     free: u32,
     /// Entries from here on have never been used.
@@ -282,6 +291,10 @@ impl<M: Memory> core::fmt::Debug for Table<M> {
             .field("used", &self.used)
             .finish_non_exhaustive()
     }
+}
+
+fn is_wide(addresses: &Addresses) -> bool {
+    matches!(addresses, Addresses::V6(_))
 }
 
 fn index(number: u32) -> usize {
@@ -317,7 +330,8 @@ fn ways(bucket: &Bucket, tag: u16) -> impl Iterator<Item = usize> {
 }
 
 impl<M: Memory> Table<M> {
-    pub(crate) fn new(capacity: u32, memory: &mut M) -> Result<Self, M::Error> {
+    /// Room for `capacity` sessions, of which `wide` may be IPv6.
+    pub(crate) fn new(capacity: u32, wide: u32, memory: &mut M) -> Result<Self, M::Error> {
         let capacity = index(capacity.clamp(1, (1 << 31) - 1));
         #[expect(
             clippy::cast_possible_truncation,
@@ -330,7 +344,10 @@ impl<M: Memory> Table<M> {
             buckets: memory.take(buckets.max(2))?,
             entries: memory.take(capacity)?,
             cold: memory.take(capacity)?,
-            wide: memory.take(capacity)?,
+            wide: memory.take(index(wide).min(capacity))?,
+            wide_free: NONE,
+            wide_fresh: 0,
+            wide_used: 0,
             stash: Vec::with_capacity(STASH),
             free: NONE,
             fresh: 0,
@@ -340,6 +357,24 @@ impl<M: Memory> Table<M> {
 
     pub(crate) fn capacity(&self) -> u32 {
         u32::try_from(self.entries.len()).unwrap_or(NONE)
+    }
+
+    /// Whether there is an entry for one more of this family.
+    #[inline]
+    pub(crate) fn has_entry(&self, addresses: &Addresses) -> bool {
+        self.used < self.capacity() && !(is_wide(addresses) && self.is_wide_full())
+    }
+
+    /// Whether no IPv6 session can be added for want of a wide part.
+    #[inline]
+    pub(crate) fn is_wide_full(&self) -> bool {
+        index(self.wide_used) >= self.wide.len()
+    }
+
+    /// Whether the session is an IPv6 one.
+    #[inline]
+    pub(crate) fn is_wide(&self, slot: Slot) -> bool {
+        self.entries[index(slot.0)].flags & WIDE != 0
     }
 
     #[inline]
@@ -406,7 +441,8 @@ impl<M: Memory> Table<M> {
         let same_addresses = match addresses {
             Addresses::V4(pair) => entry.flags & (USED | WIDE) == USED && entry.addresses == pair,
             Addresses::V6(pair) => {
-                entry.flags & (USED | WIDE) == USED | WIDE && self.wide[index(slot.0)] == pair
+                entry.flags & (USED | WIDE) == USED | WIDE
+                    && self.wide[index(entry.addresses[0])] == pair
             }
         };
         same_addresses
@@ -429,7 +465,8 @@ impl<M: Memory> Table<M> {
         let choice =
             if room(&self.buckets[second]) > room(&self.buckets[first]) { second } else { first };
         let way = self.buckets[choice].tags.iter().position(|&tag| tag == 0);
-        if way.is_none() && self.stash.len() == STASH {
+        let Endpoints { addresses, ports } = key.endpoints;
+        if (way.is_none() && self.stash.len() == STASH) || !self.has_entry(&addresses) {
             return Err(Full);
         }
         let slot = self.take_free().ok_or(Full)?;
@@ -441,7 +478,6 @@ impl<M: Memory> Table<M> {
             }
             None => self.stash.push((hash, slot.0)),
         }
-        let Endpoints { addresses, ports } = key.endpoints;
         let mut entry = Entry {
             ports,
             context: key.context,
@@ -452,14 +488,29 @@ impl<M: Memory> Table<M> {
         match addresses {
             Addresses::V4(pair) => entry.addresses = pair,
             Addresses::V6(pair) => {
+                let part = self.take_wide();
+                self.wide[index(part)] = pair;
                 entry.flags |= WIDE;
-                self.wide[index(slot.0)] = pair;
+                entry.addresses = [part, 0];
             }
         }
         self.entries[index(slot.0)] = entry;
         self.cold[index(slot.0)] = Cold::default();
         self.used += 1;
         Ok(slot)
+    }
+
+    /// A wide part of which [`Self::has_entry`] has said that there is one.
+    fn take_wide(&mut self) -> u32 {
+        self.wide_used += 1;
+        if self.wide_free == NONE {
+            self.wide_fresh += 1;
+            return self.wide_fresh - 1;
+        }
+        let part = self.wide_free;
+        let [next, _] = self.wide[index(part)];
+        self.wide_free = u32::try_from(next).unwrap_or(NONE);
+        part
     }
 
     fn take_free(&mut self) -> Option<Slot> {
@@ -488,7 +539,14 @@ impl<M: Memory> Table<M> {
             Some((choice, way)) => self.buckets[choice].tags[way] = 0,
             None => self.stash.retain(|&(_, stashed)| stashed != slot.0),
         }
-        self.entries[index(slot.0)].flags = 0;
+        let entry = &mut self.entries[index(slot.0)];
+        if entry.flags & WIDE != 0 {
+            let part = entry.addresses[0];
+            self.wide[index(part)] = [u128::from(self.wide_free), 0];
+            self.wide_free = part;
+            self.wide_used -= 1;
+        }
+        entry.flags = 0;
         self.cold[index(slot.0)].next = self.free;
         self.free = slot.0;
         self.used -= 1;
@@ -499,7 +557,7 @@ impl<M: Memory> Table<M> {
         let addresses = if entry.flags & WIDE == 0 {
             Addresses::V4(entry.addresses)
         } else {
-            Addresses::V6(self.wide[index(slot.0)])
+            Addresses::V6(self.wide[index(entry.addresses[0])])
         };
         Key {
             context: entry.context,

@@ -5,9 +5,9 @@
 //! of its new deadline. A deadline beyond the wheel's horizon is put at the last place and examined there.
 //! Lists are doubly linked through the entries' cold parts, so a session that ends leaves its list at once.
 //!
-//! Every place has a list for each [`EvictionClass`], and every class a bit for each place that says whether its
-//! list there has anything. So the entry of a class whose place comes first is found in at most 65 words, and an entry
-//! needs no further links to be evicted by.
+//! Every place has a list for each [`EvictionClass`] and IP version, and each of these *lanes* a bit for each place that
+//! says whether its list there has anything. So the entry of a lane whose place comes first is found in at most 65 words,
+//! and an entry needs no further links to be evicted by.
 
 use crate::memory::Memory;
 use crate::table::{NONE, Slot, Table};
@@ -25,10 +25,10 @@ const WORDS: usize = ROUND / 64;
 const FIRST: u32 = 1 << 31;
 
 pub(crate) struct Wheel<M: Memory> {
-    /// By class, then by place.
+    /// By lane, then by place.
     heads: M::Slab<Head>,
-    /// By class: a bit for each place whose list is not empty.
-    occupied: [[u64; WORDS]; EvictionClass::COUNT],
+    /// By lane: a bit for each place whose list is not empty.
+    occupied: [[u64; WORDS]; LANES],
     /// The place that is being examined, counted from time zero.
     cursor: u64,
 }
@@ -53,8 +53,26 @@ fn place(number: u64) -> usize {
     (number % PLACES) as usize
 }
 
-fn list(class: EvictionClass, place: usize) -> usize {
-    class.index() * ROUND + place
+/// The entries of one eviction class and IP version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Lane {
+    pub(crate) class: EvictionClass,
+    /// IPv6.
+    pub(crate) wide: bool,
+}
+
+/// How many there are.
+const LANES: usize = 2 * EvictionClass::COUNT;
+
+impl Lane {
+    fn index(self) -> usize {
+        2 * self.class.index() + usize::from(self.wide)
+    }
+}
+
+/// The head of the list of a lane in a place.
+fn list(lane: usize, place: usize) -> usize {
+    lane * ROUND + place
 }
 
 /// The place, counted from time zero, at which a deadline (a millisecond) is over.
@@ -62,23 +80,31 @@ fn wanted(deadline: u64) -> u64 {
     deadline / PLACE_MILLIS + 1
 }
 
+/// An entry that comes first, and the place where it stands, counted from time zero.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct First {
+    pub(crate) slot: Slot,
+    pub(crate) place: u64,
+}
+
+impl First {
+    /// Whether a deadline (a millisecond) has a later place than this.
+    pub(crate) fn is_before(self, deadline: u64) -> bool {
+        wanted(deadline) > self.place
+    }
+}
+
 impl<M: Memory> Wheel<M> {
     pub(crate) fn new(memory: &mut M) -> Result<Self, M::Error> {
-        let heads = memory.take(EvictionClass::COUNT * ROUND)?;
-        Ok(Self { heads, occupied: [[0; WORDS]; EvictionClass::COUNT], cursor: 0 })
+        let heads = memory.take(LANES * ROUND)?;
+        Ok(Self { heads, occupied: [[0; WORDS]; LANES], cursor: 0 })
     }
 
     /// Puts an entry, that is in no list, where it is examined once `deadline` (a millisecond) is over.
-    pub(crate) fn link(
-        &mut self,
-        table: &mut Table<M>,
-        slot: Slot,
-        class: EvictionClass,
-        deadline: u64,
-    ) {
+    pub(crate) fn link(&mut self, table: &mut Table<M>, slot: Slot, lane: Lane, deadline: u64) {
         let last = self.cursor + PLACES - 1;
         let place = place(wanted(deadline).clamp(self.cursor + 1, last));
-        let list = list(class, place);
+        let list = list(lane.index(), place);
         let next = self.heads[list].0;
         if next != NONE {
             table.cold_mut(Slot(next)).previous = slot.0;
@@ -87,7 +113,7 @@ impl<M: Memory> Wheel<M> {
         cold.next = next;
         cold.previous = FIRST | u32::try_from(list).unwrap_or(0);
         self.heads[list] = Head(slot.0);
-        self.occupied[class.index()][place / 64] |= 1 << (place % 64);
+        self.occupied[lane.index()][place / 64] |= 1 << (place % 64);
     }
 
     /// Takes an entry out of its list.
@@ -103,8 +129,8 @@ impl<M: Memory> Wheel<M> {
         let list = (cold.previous & !FIRST) as usize;
         self.heads[list] = Head(cold.next);
         if cold.next == NONE {
-            let (class, place) = (list / ROUND, list % ROUND);
-            self.occupied[class][place / 64] &= !(1 << (place % 64));
+            let (lane, place) = (list / ROUND, list % ROUND);
+            self.occupied[lane][place / 64] &= !(1 << (place % 64));
         }
     }
 
@@ -118,9 +144,8 @@ impl<M: Memory> Wheel<M> {
         loop {
             if self.cursor <= last {
                 let place = place(self.cursor);
-                let heads =
-                    EvictionClass::ALL.iter().map(|&class| self.heads[list(class, place)].0);
-                if let Some(head) = heads.into_iter().find(|&head| head != NONE) {
+                let mut heads = (0..LANES).map(|lane| self.heads[list(lane, place)].0);
+                if let Some(head) = heads.find(|&head| head != NONE) {
                     self.unlink(table, Slot(head));
                     return Some(Slot(head));
                 }
@@ -132,14 +157,10 @@ impl<M: Memory> Wheel<M> {
         }
     }
 
-    /// The entry of a class whose place comes first, left where it stands; and whether a deadline (a millisecond) has
-    /// a later place than that.
-    pub(crate) fn first(
-        &self,
-        class: EvictionClass,
-    ) -> Option<(Slot, impl Fn(u64) -> bool + use<M>)> {
+    /// The entry of a lane whose place comes first, left where it stands.
+    pub(crate) fn first(&self, lane: Lane) -> Option<First> {
         let start = place(self.cursor);
-        let words = &self.occupied[class.index()];
+        let words = &self.occupied[lane.index()];
         let ahead = words[start / 64] >> (start % 64) << (start % 64);
         let (word, bits) = if ahead != 0 {
             (start / 64, ahead)
@@ -151,6 +172,6 @@ impl<M: Memory> Wheel<M> {
         };
         let found = word * 64 + bits.trailing_zeros() as usize;
         let number = self.cursor + ((found + ROUND - start) % ROUND) as u64;
-        Some((Slot(self.heads[list(class, found)].0), move |deadline| wanted(deadline) > number))
+        Some(First { slot: Slot(self.heads[list(lane.index(), found)].0), place: number })
     }
 }

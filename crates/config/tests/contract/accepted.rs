@@ -123,6 +123,7 @@ fn what_may_be_left_out_has_the_contracts_defaults() {
     assert_eq!(config.metrics, None);
     assert_eq!(config.screens, Screens::default());
     assert_eq!((config.sessions.max, config.sessions.per_source), (1_000_000, 100_000));
+    assert_eq!(config.sessions.ipv6, 1_000_000);
     assert_eq!(config.sessions.embryonic, [None, None]);
     assert!(config.policy.rules[0].limits.is_none());
     assert_eq!(config.log.output, LogOutput::Stdout);
@@ -180,6 +181,7 @@ listen = "[::1]:9000"
 rules = 10
 [sessions]
 max = 500
+ipv6 = 0
 per_source = 50
 embryonic = 40
 [sessions.zones.outside]
@@ -207,6 +209,7 @@ queue = 1024
     assert_eq!(system.eal_args, ["--log-level=8"]);
     assert_eq!(config.metrics.as_ref().unwrap().listen, "[::1]:9000".parse().unwrap());
     assert_eq!((config.sessions.max, config.sessions.per_source), (500, 50));
+    assert_eq!(config.sessions.ipv6, 0);
     assert_eq!(config.sessions.embryonic, [NonZeroU32::new(40), NonZeroU32::new(30)]);
     assert_eq!(config.timeouts.get(TimeoutClass::Icmp), Duration::from_millis(1500));
     let (allow, drop) = (Permission::Allow, Permission::Drop);

@@ -136,6 +136,7 @@ fn metrics_sessions_timeouts_and_log() {
             "unknown key",
             "router_alert, other",
         ),
+        ("[sessions]\nmax = 10\nipv6 = 11", "11", "out of range", "0 to 10"),
         ("[sessions]\nembryonic = 0", "0", "out of range", "1 to"),
         (
             "[sessions.zones.insid]\nembryonic = 1",

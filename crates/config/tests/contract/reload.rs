@@ -37,6 +37,7 @@ fn what_is_read_at_the_start_only_is_named() {
         ("[system]\neal_args = [\"-v\"]\n", "system.eal_args"),
         ("[metrics]\n", "metrics"),
         ("[sessions]\nmax = 5\n", "sessions.max"),
+        ("[sessions]\nipv6 = 5\n", "sessions.ipv6"),
         ("[log]\noutput = \"/tmp/log\"\n", "log.output"),
     ];
     for (change, key) in cases {

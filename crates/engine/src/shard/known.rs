@@ -2,9 +2,10 @@
 
 use policy::{PortIndex, RuleId};
 use session::expectation::Ended;
+use session::key::Addresses;
 use session::memory::Memory;
 use session::track::EvictionClass;
-use session::{Direction, Slot, Summary, TimeoutClass, track};
+use session::{Direction, Key, Slot, Summary, TimeoutClass, track};
 
 use crate::counters::Counter;
 use crate::frame::{Frame, Judgement, Outbox, Verdict};
@@ -140,9 +141,11 @@ impl<F: Frame, M: Memory> Core<F, M> {
         self.end(turn, slot, reason);
     }
 
-    /// Ends a session so that there is room for another. False: there is none that may be evicted.
-    pub(super) fn make_room<O: Outbox<F>>(&mut self, turn: &mut Turn<'_, O>) -> bool {
-        let Some(slot) = self.sessions.victim(turn.now, turn.lifetimes) else {
+    /// Ends a session so that there is room for one of this key. False: there is none that may be evicted.
+    pub(super) fn make_room<O: Outbox<F>>(&mut self, turn: &mut Turn<'_, O>, key: &Key) -> bool {
+        let is_wide = matches!(key.endpoints.addresses, Addresses::V6(_));
+        let ipv6 = is_wide && self.sessions.is_ipv6_full();
+        let Some(slot) = self.sessions.victim(turn.now, turn.lifetimes, ipv6) else {
             return false;
         };
         if self.sessions.is_stale(slot, turn.now, turn.lifetimes) {

@@ -202,9 +202,12 @@ impl<F: Frame, M: Memory> Core<F, M> {
             // The end of a marked session is written to the log.
             mark: log.at_end(),
         };
-        let is_crowded = self.sessions.is_full();
-        if is_crowded && !(self.sessions.has_place(lookup.hash) && self.make_room(turn)) {
-            return refused(Cut::TableFull.into());
+        let is_crowded = !self.sessions.has_entry(&lookup.key);
+        if is_crowded
+            && !(self.sessions.has_place(lookup.hash) && self.make_room(turn, &lookup.key))
+        {
+            let is_full = self.sessions.len() >= self.sessions.capacity();
+            return refused(if is_full { Cut::TableFull } else { Cut::Ipv6TableFull }.into());
         }
         let opened =
             self.sessions.open(&lookup.key, lookup.hash, opening, turn.now, turn.lifetimes);

@@ -58,6 +58,38 @@ fn a_full_table_refuses_and_recovers() {
     );
 }
 
+/// Where room for IPv6 is less than for all, an IPv6 session that finds none takes the place of an IPv6 one; conversations are
+/// not evicted for it, and IPv4 is not concerned.
+#[test]
+fn ipv6_has_room_of_its_own() {
+    let ask = |number: u32| {
+        Frame::udp(format!("[2001:db8:1::{number}]:1").as_str(), "[2001:db8::9]:9", "x")
+    };
+    let answer = |number: u32| {
+        swapped(Frame::udp("[2001:db8::9]:9", format!("[2001:db8:1::{number}]:1").as_str(), "y"))
+    };
+    let mut plan = limited(10, 10);
+    plan.limits.ipv6 = 2;
+    crate::transcript::play_with(
+        1,
+        &plan,
+        &[
+            inside(0.0, &from("10.0.0.1:1"), "forward original first s0 new"),
+            inside(1.0, &ask(1), "forward original first s1 new"),
+            outside(1.1, &answer(1), "forward reply stream s1"),
+            inside(2.0, &ask(2), "forward original first s2 new"),
+            inside(3.0, &ask(3), "forward original first s3 new"),
+            inside(3.1, &from("10.0.0.1:1"), "forward original one_way s0"),
+            outside(3.2, &answer(2), "drop session_evicted"),
+            outside(3.3, &answer(3), "forward reply stream s3"),
+            inside(4.0, &ask(4), "drop ipv6_table_full"),
+            inside(4.1, &from("10.0.0.2:1"), "forward original first s4 new"),
+            Step::Sessions(130.0, 0),
+            inside(130.0, &ask(4), "forward original first s5 new"),
+        ],
+    );
+}
+
 /// The successor of a session takes its place, even if there is no other.
 #[test]
 fn reopening_needs_no_room() {

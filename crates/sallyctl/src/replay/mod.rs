@@ -71,9 +71,9 @@ pub(crate) fn run(
 /// A snapshot of a configuration, and the names of its rules: what replay and `explain` judge by.
 pub(crate) fn snapshot(config: &ValidConfig) -> (Arc<Snapshot>, RuleNames) {
     let mut names = RuleNames::new();
-    let SessionSettings { max, per_source, embryonic } = config.sessions.clone();
+    let SessionSettings { max, ipv6, per_source, embryonic } = config.sessions.clone();
     let ValidConfig { policy, topology, timeouts, screens, .. } = config;
-    let limits = Limits { max, per_source, embryonic };
+    let limits = Limits { max, ipv6, per_source, embryonic };
     let settings = Settings { timeouts: timeouts.clone(), limits, screens: *screens };
     let snapshot = Snapshot::compile(1, policy, topology, &settings, &mut names);
     (snapshot, names)

@@ -38,7 +38,7 @@ const OTHER: u8 = 253;
 const GRE: u8 = 47;
 
 fn sessions(capacity: u32) -> Sessions<Heap> {
-    let Ok(sessions) = Sessions::new(capacity, 1, &mut Heap);
+    let Ok(sessions) = Sessions::new(capacity, capacity, 1, &mut Heap);
     sessions
 }
 
@@ -332,7 +332,7 @@ fn victims_come_by_their_deadlines() {
         sessions.count(slots[1], Direction::Original, 1, 1, millis(start + 1500));
         let now = millis(start + 1600);
         let mut order = Vec::new();
-        while let Some(slot) = sessions.victim(now, &lifetimes) {
+        while let Some(slot) = sessions.victim(now, &lifetimes, false) {
             order.push(slot);
             sessions.close(slot);
         }
@@ -347,7 +347,52 @@ fn victims_come_by_their_deadlines() {
         for &slot in &all {
             sessions.count(slot, Direction::Original, 1, 1, millis(start + 9000));
         }
-        assert!(sessions.is_full());
-        assert!(sessions.victim(millis(start + 9000), &lifetimes).is_some());
+        assert!(!sessions.has_entry(&key(1)));
+        assert!(sessions.victim(millis(start + 9000), &lifetimes, false).is_some());
     }
+}
+
+/// Room for the addresses of IPv6 sessions is apart from room for sessions: who needs it gets it from one of its own kind,
+/// and what has ended gives it back.
+#[test]
+fn ipv6_has_room_of_its_own() {
+    let wide = |number: u16| {
+        let [source, destination] =
+            ["2001:db8::1", "2001:db8::2"].map(|text| text.parse().unwrap());
+        Key::new(Context::default(), 253, (source, number), (destination, 9)).0
+    };
+    let lifetimes = lifetimes();
+    let Ok(mut sessions) = Sessions::new(10, 3, 1, &mut Heap);
+    let open = |sessions: &mut Sessions<Heap>, key: &Key, now| {
+        sessions.open(key, sessions.hash(key), opening(0, OTHER), millis(now), &lifetimes)
+    };
+    // The eldest of all is an IPv4 session.
+    let eldest = open(&mut sessions, &key(1), 0).unwrap();
+    let six: Vec<_> =
+        (0..3).map(|number| open(&mut sessions, &wide(number), 1000).unwrap()).collect();
+    assert!(sessions.has_entry(&key(2)) && !sessions.has_entry(&wide(3)));
+    assert!(sessions.is_ipv6_full());
+    assert_eq!(open(&mut sessions, &wide(3), 1000), Err(Full));
+    assert_eq!(sessions.len(), 4, "a refused key takes no entry");
+    assert_eq!(sessions.victim(millis(1000), &lifetimes, false), Some(eldest));
+    let victim = sessions.victim(millis(1000), &lifetimes, true).unwrap();
+    assert!(six.contains(&victim));
+    sessions.close(victim);
+    let again = open(&mut sessions, &wide(3), 2000).unwrap();
+    assert_eq!(sessions.summary(again, millis(2000), &lifetimes).key, wide(3));
+    for number in 2..8 {
+        open(&mut sessions, &key(number), 2000).unwrap();
+    }
+    assert!(!sessions.has_entry(&key(9)));
+    for number in 0..4 {
+        let key = wide(number);
+        if let Found::Live(slot) =
+            sessions.find(&key, sessions.hash(&key), None, millis(2000), &lifetimes)
+        {
+            assert_eq!(sessions.summary(slot, millis(2000), &lifetimes).key, key);
+            sessions.close(slot);
+        }
+    }
+    assert_eq!(sessions.len(), 7);
+    assert!(!sessions.is_ipv6_full());
 }

@@ -21,7 +21,7 @@ fn key(number: u16) -> Key {
 }
 
 fn table(capacity: u32) -> Table<Heap> {
-    let Ok(table) = Table::new(capacity, &mut Heap);
+    let Ok(table) = Table::new(capacity, capacity, &mut Heap);
     table
 }
 
