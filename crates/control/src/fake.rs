@@ -192,6 +192,8 @@ pub(crate) struct FakePlane {
     pub(crate) mute: AtomicBool,
     /// Its device asks to be reset.
     pub(crate) wants_reset: AtomicBool,
+    /// Its devices say that they lead packets to their owners. They lead them all to worker 0.
+    pub(crate) lies: AtomicBool,
 }
 
 struct State {
@@ -255,6 +257,7 @@ impl FakePlane {
             was_cut: AtomicBool::new(false),
             mute: AtomicBool::new(false),
             wants_reset: AtomicBool::new(false),
+            lies: AtomicBool::new(false),
         }
     }
 
@@ -269,6 +272,15 @@ impl FakePlane {
             let mut burst = HandedBurst::new();
             burst.push((frame, tag));
             shards[to.index()].accept(*now, &mut burst, out);
+        }
+    }
+
+    /// Lets every worker make a round.
+    pub(crate) fn end_window(&self) {
+        let mut state = self.state();
+        let State { shards, out, now, .. } = &mut *state;
+        for shard in shards {
+            shard.tick(*now, out);
         }
     }
 
@@ -288,6 +300,16 @@ impl FakePlane {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap()
+    }
+}
+
+impl FakePlane {
+    fn ports(&self) -> Vec<PortReading> {
+        let mut ports = ports();
+        if self.lies.load(Ordering::Relaxed) {
+            ports.iter_mut().for_each(|port| port.steering.by = "hardware".to_owned());
+        }
+        ports
     }
 }
 
@@ -313,7 +335,7 @@ impl Plane for FakePlane {
         };
         Reading {
             workers: (0..).zip(&state.shards).map(worker).collect(),
-            ports: ports(),
+            ports: self.ports(),
             buffers: vec![BufferReading { socket: 0, in_use: 300, total: 8192 }],
             in_rings: state.out.handed.len() as u64,
         }

@@ -88,6 +88,21 @@ pub enum PortFault {
     /// The kernel has a way around it, or its interface is not there.
     #[error(transparent)]
     KernelPath(#[from] KernelPathError),
+    /// Frames would wait for ever in queues that nobody reads.
+    #[error(
+        "the kernel deals its frames out to {queues} queues, of which {workers} workers would read {read}; set \
+         {argument}={read} in `device`"
+    )]
+    UnreadQueues {
+        /// Queues of the device.
+        queues: u16,
+        /// Those that would be read.
+        read: u16,
+        /// Workers.
+        workers: u16,
+        /// What in the device's arguments says how many there are.
+        argument: &'static str,
+    },
     /// It refuses its configuration.
     #[error(transparent)]
     Configure(#[from] ConfigureError),

@@ -236,8 +236,8 @@ fn octets(count: u32, each: f64) -> u64 {
 mod tests {
     use super::*;
 
-    const ONE: QueuePlan = QueuePlan { rx: 1, tx: 1 };
-    const TWO: QueuePlan = QueuePlan { rx: 2, tx: 2 };
+    const ONE: QueuePlan = QueuePlan { rx: 1, tx: 1, first: 0 };
+    const TWO: QueuePlan = QueuePlan { rx: 2, tx: 2, first: 0 };
 
     fn demand(workers: u16, ports: &[QueuePlan]) -> Demand<'_> {
         let limits = const { &SessionLimits::new(1_000_000, 1_000_000) };

@@ -126,11 +126,12 @@ pub(crate) fn fault(config: &PortConfig) -> impl Fn(PortFault) -> StartError + u
 }
 
 impl FoundPort {
-    /// Finds or makes the device, and refuses it if the kernel has a way around it.
+    /// Finds or makes the device, and refuses it if the kernel has a way around it. `turn`: see [`QueuePlan::new`].
     pub(crate) fn find(
         eal: &Eal,
         config: &PortConfig,
         workers: u16,
+        turn: u16,
         claims: &mut Claims,
     ) -> Result<Self, PortFault> {
         let name = config.device.dpdk_name(&config.name);
@@ -168,7 +169,9 @@ impl FoundPort {
             }
             (Some(_) | None, Some(_) | None) => None,
         };
-        let plan = QueuePlan::new(workers, config.queues, info.max_rx_queues, info.max_tx_queues);
+        let [max_rx, max_tx] = [info.max_rx_queues, info.max_tx_queues];
+        let plan = QueuePlan::new(workers, config.queues, max_rx, max_tx, turn);
+        check_queues(&info, plan, workers)?;
         Ok(Self { config: config.clone(), id, info, plan, workers, to_close, wire, device })
     }
 
@@ -176,7 +179,7 @@ impl FoundPort {
         &self.config
     }
 
-    /// Configures the device. Receive queue n takes its mbufs from `pools[n]`.
+    /// Configures the device. Each receive queue takes its mbufs from its worker's of `pools`.
     pub(crate) fn configure(self, eal: &Eal, pools: &[Mempool]) -> Result<ReadyPort, PortFault> {
         let Self { config, id, info, plan, workers, to_close, wire, device } = self;
         let rss = Plan::new(&Abilities::from(&info), plan, workers).ask;
@@ -192,8 +195,9 @@ impl FoundPort {
             rx_checksum: !borrows_checksums(&info.driver),
             fast_free: true,
         };
-        let pools = pools.get(..usize::from(plan.rx)).unwrap_or(pools);
-        let (port, granted) = EthPort::configure(eal, id, &asked, pools)?;
+        let pool_of = |queue| pools.get(plan.worker_of(queue, workers).index()).cloned();
+        let pools: Vec<Mempool> = (0..plan.rx).filter_map(pool_of).collect();
+        let (port, granted) = EthPort::configure(eal, id, &asked, &pools)?;
         // What becomes of it is seen when the device runs.
         let steering = one_queue(workers);
         let facts = Facts { config, info, plan, workers, granted, rss, steering, wire };
@@ -206,6 +210,20 @@ impl FoundPort {
 /// (Virtual I/O Device 1.2 §5.1.6.4.1, NEEDS_CSUM), and such a frame, forwarded, is thrown away by who receives it.
 fn borrows_checksums(driver: &str) -> bool {
     matches!(driver, "net_virtio" | "net_virtio_user" | "net_vhost")
+}
+
+/// The kernel deals frames out to all queues of these devices, whether anybody reads them or not.
+fn check_queues(info: &DeviceInfo, plan: QueuePlan, workers: u16) -> Result<(), PortFault> {
+    let argument = match info.driver.as_str() {
+        "net_af_packet" => "qpairs",
+        "net_af_xdp" => "queue_count",
+        _ => return Ok(()),
+    };
+    let (queues, read) = (info.max_rx_queues, plan.rx);
+    if read < queues {
+        return Err(PortFault::UnreadQueues { queues, read, workers, argument });
+    }
+    Ok(())
 }
 
 const fn one_queue(workers: u16) -> Steering {

@@ -153,10 +153,14 @@ fn distinct(sockets: &[Option<u32>]) -> BTreeSet<Option<u32>> {
 
 fn find_ports(eal: &Eal, config: &PlaneConfig, workers: u16) -> Result<Vec<FoundPort>, StartError> {
     let mut claims = Claims::default();
-    let ports = config.ports.iter();
-    ports
-        .map(|port| FoundPort::find(eal, port, workers, &mut claims).map_err(fault(port)))
-        .collect()
+    let mut turn = 0;
+    let mut found = Vec::with_capacity(config.ports.len());
+    for port in &config.ports {
+        let next = FoundPort::find(eal, port, workers, turn, &mut claims).map_err(fault(port))?;
+        turn = next.plan.next_turn(workers, turn);
+        found.push(next);
+    }
+    Ok(found)
 }
 
 fn make_pools(
@@ -199,13 +203,22 @@ fn start_ports(
         let plan = port.plan();
         let (live, rx, tx) = port.start()?;
         ports.push(live);
-        for (equipment, queue) in equipment.iter_mut().zip(rx) {
-            equipment.queues.push((PortIndex(index), queue));
+        for queue in rx {
+            let worker = plan.worker_of(queue.queue(), workers);
+            if let Some(equipment) = equipment.get_mut(worker.index()) {
+                equipment.queues.push((PortIndex(index), queue));
+            }
         }
-        let mut tx = tx.into_iter();
         for (equipment, worker) in equipment.iter_mut().zip(0..) {
-            let through = || Way::Through(plan.sender_for(WorkerId(worker)));
-            equipment.ways.push(tx.next().map_or_else(through, Way::Own));
+            let sender = plan.sender_for(WorkerId(worker), workers);
+            equipment.ways.push(Way::Through(sender));
+        }
+        for queue in tx {
+            let worker = plan.worker_of(queue.queue(), workers);
+            let equipment = equipment.get_mut(worker.index());
+            if let Some(way) = equipment.and_then(|equipment| equipment.ways.last_mut()) {
+                *way = Way::Own(queue);
+            }
         }
     }
     Ok((ports, equipment))

@@ -103,9 +103,10 @@ fn two_workers_share_ports_that_have_one_queue() {
         let strayed = workers[0].counters.get(Counter::HandedOver(Cause::NicHash));
         assert!(strayed > 100 && strayed < 500, "about half of them: {strayed}");
         assert_eq!(workers[1].counters.get(Counter::Accepted), strayed);
-        let back = workers[1].counters.get(Counter::HandedOver(Cause::TxQueue));
-        assert_eq!(back, strayed, "worker 1 has no transmit queue");
-        assert_eq!((workers[0].forwarded, workers[1].forwarded), (600, 0));
+        let passed = workers[0].counters.get(Counter::HandedOver(Cause::TxQueue));
+        assert_eq!(passed, 600 - strayed, "worker 0 has no transmit queue on wan0");
+        assert_eq!(workers[1].counters.get(Counter::HandedOver(Cause::TxQueue)), 0);
+        assert_eq!((workers[0].forwarded, workers[1].forwarded), (0, 600));
         let sessions = workers.iter().map(|worker| worker.counters.sessions());
         assert_eq!(sessions.sum::<u64>(), 100);
         finish(&plane);

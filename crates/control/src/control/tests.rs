@@ -90,6 +90,55 @@ fn refusal<T: std::fmt::Debug>(result: Result<T, ClientError>) -> Refusal {
     refusal
 }
 
+/// All frames come to worker 0, and its device says that they are all its own.
+#[test]
+fn a_port_that_lies_about_its_hash_is_said_to() {
+    let running = start();
+    let wrong = || running.client().ports().unwrap().ports.remove(1).steering;
+    let stranger = |port: u16| {
+        let source = format!("192.0.2.9:{port}");
+        running.plane.receive(1, &Frame::udp(source.as_str(), "10.0.0.1:53", [0; 12]));
+    };
+    (1..=9_999).for_each(stranger);
+    running.plane.lies.store(true, Ordering::Relaxed);
+    assert_eq!((wrong().misses, wrong().wrong), (9_999, false), "too few to tell");
+    (10_000..=12_000).for_each(stranger);
+    let steering = wrong();
+    assert_eq!((steering.misses, steering.wrong), (12_000, true));
+    assert!((4_000..8_000).contains(&steering.strays), "about half: {}", steering.strays);
+    let status = running.client().status().unwrap();
+    let alarm = &status.alarms[0];
+    assert_eq!((status.alarms.len(), alarm.kind), (1, AlarmKind::SteeringWrong));
+    assert!(alarm.message.starts_with("wan0: the device leads packets to the wrong workers, "));
+    let exposed = running.scrape();
+    assert!(exposed.contains("sallyport_port_steering_wrong{port=\"wan0\"} 1"), "{exposed}");
+    assert!(exposed.contains("sallyport_port_steering_wrong{port=\"lan0\"} 0"), "{exposed}");
+    // And yet every one of them was judged by its owner.
+    let dropped = status.workers.iter().map(|worker| worker.dropped);
+    assert_eq!(dropped.collect::<Vec<_>>(), [12_000 - steering.strays, steering.strays]);
+}
+
+#[test]
+fn status_names_the_heaviest_sessions() {
+    let running = start();
+    running.plane.set_now(engine::Time::from_secs(10));
+    for number in 0..4_000_u16 {
+        let host = if number % 2 == 0 { 200 } else { number % 100 };
+        let source = format!("10.0.0.{host}:4000");
+        running.plane.receive(0, &Frame::udp(source.as_str(), "192.0.2.53:53", [0; 12]));
+    }
+    running.plane.set_now(engine::Time::from_secs(15));
+    running.plane.end_window();
+    let status = running.client().status().unwrap();
+    let heavy = &status.skew.heaviest[0];
+    assert_eq!(heavy.session.source.to_string(), "10.0.0.200");
+    let worker = &status.workers[usize::from(heavy.session.worker)];
+    assert!(heavy.share_ratio > 0.4 && worker.heaviest_session_ratio >= heavy.share_ratio);
+    let loads: f64 = status.workers.iter().map(|worker| worker.load_ratio).sum();
+    assert!((loads - 2.0).abs() < 1e-9, "each has its share of twice an even one: {loads}");
+    assert!(status.skew.redirection_imbalance_ratio > 10.0, "{:?}", status.skew);
+}
+
 #[test]
 fn status_tells_how_the_box_is() {
     let running = start();

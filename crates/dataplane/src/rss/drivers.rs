@@ -80,7 +80,7 @@ fn none() -> Abilities {
 }
 
 fn plan(abilities: &Abilities, workers: u16) -> Plan {
-    Plan::new(abilities, QueuePlan { rx: workers, tx: workers }, workers)
+    Plan::new(abilities, QueuePlan { rx: workers, tx: workers, first: 0 }, workers)
 }
 
 fn left(plan: &Plan) -> Vec<&'static str> {
@@ -143,7 +143,7 @@ fn software_steers(
 
 #[test]
 fn fewer_queues_than_workers_are_spread_over_and_steered_in_software() {
-    let plan = |rx| Plan::new(&igb(), QueuePlan { rx, tx: rx }, 3);
+    let plan = |rx| Plan::new(&igb(), QueuePlan { rx, tx: rx, first: 0 }, 3);
     assert_eq!(plan(3).steers, Ok(()));
     assert_eq!(plan(2).steers, Err(SoftwareReason::FewerQueues));
     assert!(plan(2).table.unwrap().iter().all(|&queue| queue < 2));
