@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "a demonstration talks to a person")]
 
+mod files;
 mod scenes;
 mod stage;
 

@@ -10,16 +10,28 @@ use testkit::netns::{
 };
 use testkit::packet::{Frame, TCP, Tcp, flags};
 
+use super::files;
 use super::stage::{Interrupted, Shown, Stage};
 
-/// The usual policy, with timeouts that a person can wait for.
-pub(crate) const SETTINGS: Settings<'static> =
-    Settings { timeouts: "tcp_established = \"3s\"", ..Settings::USUAL };
+/// The usual policy and FTP, with timeouts that a person can wait for.
+pub(crate) const SETTINGS: Settings<'static> = Settings {
+    timeouts: "tcp_established = \"3s\"",
+    rules: r#"
+[[rule]]
+name = "inside-out"
+from = ["inside"]
+to = ["outside"]
+service = ["http", "dns", "ntp", "ping", "ftp", "tcp/8080"]
+action = "allow"
+log = "both"
+"#,
+    ..Settings::USUAL
+};
 
 const PAGE: &str = "Hello from outside the sally port.\n";
 const NAME: &str = "www.example.test";
 /// Longer than anything that should happen at once.
-const SOON: Duration = Duration::from_secs(3);
+pub(super) const SOON: Duration = Duration::from_secs(3);
 /// How long silence is listened to.
 const SILENCE: Duration = Duration::from_millis(700);
 
@@ -32,11 +44,14 @@ pub(crate) fn introduce(site: &Site) {
         site.daemon.pid(),
         site.config().display()
     );
-    println!("           rule inside-out allows http, dns, ntp, ping; all else is dropped\n");
+    println!("           rule inside-out allows http, dns, ntp, ping, ftp; all else is dropped\n");
 }
 
 /// Drop counters that grew, as `reason +n`.
-fn grown(before: &BTreeMap<String, u64>, after: &BTreeMap<String, u64>) -> BTreeMap<String, u64> {
+pub(super) fn grown(
+    before: &BTreeMap<String, u64>,
+    after: &BTreeMap<String, u64>,
+) -> BTreeMap<String, u64> {
     after
         .iter()
         .map(|(reason, count)| (reason.clone(), count - before.get(reason).copied().unwrap_or(0)))
@@ -44,7 +59,7 @@ fn grown(before: &BTreeMap<String, u64>, after: &BTreeMap<String, u64>) -> BTree
         .collect()
 }
 
-fn told(grown: &BTreeMap<String, u64>) -> String {
+pub(super) fn told(grown: &BTreeMap<String, u64>) -> String {
     if grown.is_empty() {
         return "no drop counter grew".to_owned();
     }
@@ -76,6 +91,11 @@ pub(crate) fn play(stage: &Stage, site: &Site) -> Result<(), Interrupted> {
     }
     stage.scene("a DNS round trip is one session", || resolve(site))?;
     stage.scene("a ping is one session, however many requests", || ping(site))?;
+    let _files = files::serve(site);
+    stage.scene("a file is fetched by FTP over a connection that was announced", || {
+        files::fetch(site)
+    })?;
+    stage.scene("a data connection that nobody announced gets nowhere", || files::intrude(site))?;
     stage.scene("an idle session expires, and its next packet is dropped as expired", || {
         expire(stage, site)
     })
