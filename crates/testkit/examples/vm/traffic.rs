@@ -1,7 +1,7 @@
 //! Traffic of many tuples between the two hosts, and what became of it.
 
 use std::io::{self, Read, Write};
-use std::net::{IpAddr, Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
@@ -11,9 +11,10 @@ use nix::sys::socket::{
     AddressFamily, SockFlag, SockType, SockaddrStorage, bind, connect, setsockopt, socket, sockopt,
 };
 use nix::sys::time::TimeVal;
-use testkit::netns::Host;
+use testkit::netns::{Host, RawSocket};
+use testkit::packet::{Frame, INITIATOR_MAC, RESPONDER_MAC};
 
-use crate::hosts;
+use crate::hosts::{self, Hosts};
 
 /// How many conversations are open at once.
 const AT_ONCE: usize = 100;
@@ -99,6 +100,38 @@ pub(crate) fn intrude(outside: &Host, from: IpAddr, count: usize) {
         let socket = outside.udp(SocketAddr::new(from, 0), to, PATIENCE);
         socket.send(b"let me in").expect("room to send a datagram");
     }
+}
+
+/// The VLAN of the guests.
+pub(crate) const VLAN: u16 = 30;
+
+/// `count` questions of a guest's, each with an answer, in frames with a tag. They are made by hand, as not every
+/// kernel makes them.
+pub(crate) fn tagged(hosts: &Hosts, count: usize) -> Outcome {
+    const GUEST: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 30, 0, 5));
+    let server = SocketAddr::new(hosts::OUTSIDE_V4.into(), 53);
+    let (inside, outside) =
+        (RawSocket::open(&hosts.inside, "eth0"), RawSocket::open(&hosts.outside, "eth0"));
+    let mut outcome = Outcome::default();
+    for n in 0..count {
+        if !outcome.hopeful() {
+            return outcome.of(count);
+        }
+        let guest = SocketAddr::new(GUEST, port(UDP_PORTS, n));
+        let heard = |socket: &RawSocket, from: u16| {
+            socket.hear(PATIENCE, |seen| seen.source_port == from).is_some()
+        };
+        inside.send(&Frame::udp(guest, server, b"where?").tag(VLAN).bytes());
+        let asked = heard(&outside, guest.port());
+        let answer = Frame::udp(server, guest, b"there");
+        outside.send(&answer.macs(RESPONDER_MAC, INITIATOR_MAC).tag(VLAN).bytes());
+        if asked && heard(&inside, server.port()) {
+            outcome.answered += 1;
+        } else {
+            outcome.lost += 1;
+        }
+    }
+    outcome
 }
 
 /// `count` TCP conversations from the inside, many at a time, each with a line and its echo, closed in order.

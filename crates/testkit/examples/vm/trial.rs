@@ -153,7 +153,14 @@ fn steering(report: &mut Report, machine: &mut Machine, nic: Nic) -> Result<(), 
             "",
         ),
         Nic::Vmxnet3 => Ok(()),
-    }
+    }?;
+    let doctor = ask(machine, "sallyctl doctor");
+    report.claim(
+        "doctor asks the running firewall, and is content with its ports",
+        doctor.0 == Some(0)
+            && doctor.1.lines().filter(|line| line.starts_with("ok       rss")).count() == 2,
+        &lines(&doctor.1, |line| line.contains(" rss ") || line.starts_with("fault")),
+    )
 }
 
 /// Traffic of all kinds.
@@ -169,7 +176,7 @@ fn talk(report: &mut Report, machine: &mut Machine, hosts: &Hosts, nic: Nic) -> 
 
     for address in OUTSIDE {
         let pinged = inside.ping(address, 5);
-        report.claim(
+        report.need(
             &format!("ping over {}", family(address)),
             pinged.received == 5,
             &format!("{} of {} answered", pinged.received, pinged.sent),
@@ -224,6 +231,13 @@ fn talk(report: &mut Report, machine: &mut Machine, hosts: &Hosts, nic: Nic) -> 
         &told("dropped", &intruded.drops),
     )?;
     hashes(report, machine, nic)?;
+    let outcome = traffic::tagged(hosts, FEW);
+    let tagged = Counts::settled(machine);
+    report.claim(
+        &format!("{FEW} UDP tuples in VLAN {}, whose zone has its own rules", traffic::VLAN),
+        outcome == Outcome::all_answered(FEW) && tagged.handovers.is_empty(),
+        &format!("{outcome:?}; {}", tagged.handovers_told()),
+    )?;
 
     for address in OUTSIDE {
         let outcome = traffic::udp(inside, SocketAddr::new(address, ECHO_UDP), FEW, 2000);
