@@ -23,6 +23,9 @@ const LONG: Duration = Duration::from_secs(60);
 const MANY: usize = 1000;
 const TCP: usize = 300;
 const FEW: usize = 50;
+/// Files of each family, half of them each way.
+const FILES: usize = 8;
+const FILE: &str = "Fetched by a connection that was announced.\n";
 /// Packets that come from outside unasked, of both families.
 const INTRUSIONS: u64 = 2 * FEW as u64;
 
@@ -199,10 +202,12 @@ fn talk(report: &mut Report, machine: &mut Machine, hosts: &Hosts, nic: Nic) -> 
         answered(report, &format!("{TCP} TCP tuples over {}", family(address.ip())), outcome, TCP)?;
     }
 
+    files(report, hosts)?;
+
     let whole = Counts::settled(machine);
     let (udp, tcp) = (whole.created("udp"), whole.created("tcp"));
-    // A page each beside them.
-    let made = (2 * MANY as u64, 2 * (TCP as u64 + 1));
+    // A page each beside them, and two for every file.
+    let made = (2 * MANY as u64, 2 * (TCP + 1 + 2 * FILES) as u64);
     let evidence = format!(
         "{} frames, {} by worker; {}; {}",
         whole.received,
@@ -273,6 +278,33 @@ fn talk(report: &mut Report, machine: &mut Machine, hosts: &Hosts, nic: Nic) -> 
             told("dropped", &all.drops)
         ),
     )
+}
+
+/// Files by FTP, whose data connections the gateway lets through: the client opens one half of them, the server the
+/// other, and as their ports are not known before, they belong to any worker.
+fn files(report: &mut Report, hosts: &Hosts) -> Result<(), Stop> {
+    let server = hosts.outside.serve_ftp();
+    server.offer("file", FILE.as_bytes());
+    for address in OUTSIDE {
+        let url = format!("ftp://{}/get/file", SocketAddr::new(address, 21));
+        for (way, options) in [("passive", &[][..]), ("active", &["--ftp-port", "-"])] {
+            let words = [&["curl", "-sS", "--noproxy", "*", "-m", "20"], options, &[&url]].concat();
+            let fetched = (0..FILES / 2).map(|_| hosts.inside.run(&words));
+            let (good, bad): (Vec<_>, Vec<_>) =
+                fetched.partition(|done| done.ok() && done.stdout == FILE);
+            report.claim(
+                &format!("{} files by {way} FTP over {}", FILES / 2, family(address)),
+                bad.is_empty(),
+                &format!(
+                    "{}: {} fetched{}",
+                    words.join(" "),
+                    good.len(),
+                    bad.first().map_or_else(String::new, |done| format!("; {}", done.stderr))
+                ),
+            )?;
+        }
+    }
+    Ok(())
 }
 
 fn answered(report: &mut Report, what: &str, outcome: Outcome, count: usize) -> Result<(), Stop> {
