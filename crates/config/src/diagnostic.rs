@@ -32,7 +32,7 @@ pub enum Subject {
     EmptyObject,
     /// A rule that can never match.
     UnmatchableRule,
-    /// A gateway that is named and not read.
+    /// A gateway that cannot read what it is named for.
     Gateway,
     /// Cores, ports and wires that do not fit together.
     Topology,

@@ -1,8 +1,8 @@
 //! `[[rule]]` and `[[zone_pair]]`.
 
 use policy::{
-    Action, AddressSet, Gateway, LogWhen, Policy, Rule, RuleLimits, ServiceItem, TcpMode,
-    UnmatchableReason, ZonePair, ZoneSet,
+    Action, AddressSet, LogWhen, Policy, Rule, RuleLimits, ServiceItem, TcpMode, UnmatchableReason,
+    ZonePair, ZoneSet,
 };
 use toml::de::DeValue;
 
@@ -206,9 +206,8 @@ impl<'a> Checker<'a> {
         Some(objects.addresses.set(self, &items))
     }
 
-    /// One packet has one gateway; and this version has no reader for some.
+    /// One packet has one gateway.
     fn check_gateways(&mut self, items: &[ServiceItem], at: &At) {
-        let mut gateways: Vec<Gateway> = Vec::new();
         let read = items.iter().filter_map(|item| Some((item, item.traits.gateway?)));
         for (index, (item, gateway)) in read.clone().enumerate() {
             let clash = read.clone().take(index).find(|(other, other_gateway)| {
@@ -226,18 +225,6 @@ impl<'a> Checker<'a> {
                     "put them into two rules, or part their ports",
                 );
             }
-            if !gateways.contains(&gateway) {
-                gateways.push(gateway);
-            }
-        }
-        let is_read = |gateway: &Gateway| {
-            alg::Protocol::ALL.iter().any(|protocol| protocol.name() == gateway.name())
-        };
-        for gateway in gateways.into_iter().filter(|gateway| !is_read(gateway)) {
-            let message = format!("the gateway {gateway} is not built yet");
-            let hint =
-                "the control connection passes; the connections that it announces need rules";
-            self.warning(Subject::Gateway, at, message, hint);
         }
     }
 

@@ -9,7 +9,7 @@ use wire::{TcpFlags, Transport};
 use crate::frame::{Frame, ReceiveFlags, Verdict};
 use crate::listing::SessionView;
 use crate::screen::{Kind, screen};
-use crate::{Cut, DropReason, Shard, WorkerId, owner};
+use crate::{Cut, DropReason, ParentId, Shard, WorkerId, owner};
 
 mod probe;
 
@@ -18,7 +18,7 @@ pub use probe::{Probe, ProbeNumbers};
 /// One step on a packet's way.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {
-    /// Which: `parse`, `screen`, `owner`, `session`, `window`, `state`, `rule`, `policy`, `limits`.
+    /// Which: `parse`, `screen`, `owner`, `session`, `window`, `state`, `expectation`, `rule`, `policy`, `limits`.
     pub name: &'static str,
     /// Whether the packet got past it.
     pub passed: bool,
@@ -177,6 +177,24 @@ impl<F: Frame, M: Memory> Shard<F, M> {
         {
             return writer.stop("state", refusal);
         }
+        if let Ok(track) = &strict
+            && let Some((rule, gateway, parent)) = self.announced(now, descriptor, probe.in_port)
+        {
+            let ParentId { worker, slot, created } = parent;
+            let parent = format!("{}-{slot}-{}", worker.0, created.as_millis());
+            let name = rule.and_then(|rule| snapshot.policy.rule(rule));
+            let name = name.map_or("?", |rule| rule.name.as_str());
+            let detail = format!(
+                "announced to the gateway {gateway} by session {parent}: it comes under that one's rule, {name}"
+            );
+            writer.pass("expectation", detail);
+            let member = self.member_of(descriptor, probe.in_port, rule, track);
+            if let Err(cut) = self.admits(now, &member, successor_of) {
+                return Explanation { rule, ..writer.stop("limits", cut) };
+            }
+            let Writer { steps } = writer;
+            return Explanation { steps, verdict: Verdict::Forward, rule, session: None };
+        }
         let query = self.query_of(descriptor, probe.in_port);
         let zone = |zone| snapshot.topology.zone_name(zone).to_owned();
         writer.pass("state", "may open a session, if the policy allows it");
@@ -214,7 +232,11 @@ impl<F: Frame, M: Memory> Shard<F, M> {
                 if let Err(cut) = self.admits(now, &member, successor_of) {
                     return Explanation { rule, ..writer.stop("limits", cut) };
                 }
-                writer.pass("policy", "allowed: a session is opened");
+                let read = decision.service.gateway.map(|gateway| {
+                    format!(", and the gateway {gateway} reads it and lets in what it announces")
+                });
+                let detail = format!("allowed: a session is opened{}", read.unwrap_or_default());
+                writer.pass("policy", detail);
                 let Writer { steps } = writer;
                 Explanation { steps, verdict: Verdict::Forward, rule, session: None }
             }

@@ -60,7 +60,7 @@ pub(crate) enum Command {
 /// `check`.
 #[derive(Debug, Args)]
 pub(crate) struct CheckArguments {
-    /// Refuse a file with warnings, too, save of gateways that this release does not read
+    /// Refuse a file with warnings, too
     #[arg(long)]
     pub(crate) strict: bool,
     /// The configuration file

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::Path;
 
 use api::Version;
-use config::{Diagnostic, Errors, Loaded, Subject};
+use config::{Diagnostic, Errors, Loaded};
 use serde::Serialize;
 
 use crate::args::{CheckArguments, General};
@@ -34,7 +34,7 @@ pub(crate) fn run(
         Ok(Loaded { config, warnings }) => (Some(config), Errors { errors: Vec::new(), warnings }),
         Err(errors) => (None, errors),
     };
-    let refusing = found.warnings.iter().filter(|warning| *strict && is_fault(warning)).count();
+    let refusing = if *strict { found.warnings.len() } else { 0 };
     let valid = loaded.is_some() && refusing == 0;
     let name = file.display();
     if general.json {
@@ -66,21 +66,6 @@ pub(crate) fn load(file: &Path) -> Result<Loaded, Failure> {
         let counted = counted(&found);
         Failure::refused(format_args!("{} is refused{counted}\n{found}", file.display()))
     })
-}
-
-/// Whether a warning is the file's fault. A gateway that this release does not read is not.
-fn is_fault(warning: &Diagnostic) -> bool {
-    match warning.subject {
-        Subject::File
-        | Subject::Syntax
-        | Subject::Key
-        | Subject::Value
-        | Subject::Name
-        | Subject::EmptyObject
-        | Subject::UnmatchableRule
-        | Subject::Topology => true,
-        Subject::Gateway => false,
-    }
 }
 
 fn counted(found: &Errors) -> String {

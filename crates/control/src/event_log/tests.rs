@@ -17,9 +17,13 @@ struct Logged {
 }
 
 fn start(output: impl FnOnce(&Path) -> PathBuf) -> Logged {
+    start_with(fake::CONFIG, output)
+}
+
+fn start_with(config: &str, output: impl FnOnce(&Path) -> PathBuf) -> Logged {
     let directory = tempfile::tempdir().unwrap();
     let path = output(directory.path());
-    let first = fake::first_policy("/etc/sallyport.toml".as_ref(), fake::CONFIG);
+    let first = fake::first_policy("/etc/sallyport.toml".as_ref(), config);
     let plane = Arc::new(FakePlane::new(&first));
     let commit = Arc::new(Commit::new(first, Arc::clone(&plane)));
     let unwritten = Arc::new(AtomicU64::new(0));
@@ -103,6 +107,31 @@ fn a_session_from_start_to_end_and_a_denied_packet() {
     ended["duration_seconds"] = json!(2.0);
     assert_eq!(lines[2], ended);
     assert_eq!(unwritten.load(Ordering::Relaxed), 0);
+}
+
+/// What a gateway announces names the session that it read, and what it finds wrong is told.
+#[test]
+fn an_announced_session_names_its_parent() {
+    let config = fake::CONFIG.replacen("action =", "service = [\"tftp\"]\naction =", 1);
+    let Logged { _directory, path, plane, log, .. } =
+        start_with(&config, |directory| directory.join("log"));
+    let request = |payload: &[u8]| Frame::udp("10.0.0.1:5001", "192.0.2.69:69", payload);
+    plane.receive(0, &request(b"\0\x01kernel\0octet\0"));
+    plane.receive(1, &Frame::udp("192.0.2.69:3000", "10.0.0.1:5001", []));
+    plane.receive(0, &request(b"\0\x01kernel"));
+    log.stop();
+    let mut lines = lines(&path);
+    lines.sort_by_key(|line| line["source"].as_str().unwrap().len());
+    let [parent, remark, child] = &lines[..] else { panic!("{lines:#?}") };
+    assert_eq!(parent["gateway"], "tftp");
+    assert_eq!(parent.get("parent"), None);
+    assert_eq!(child["event"], "session_start");
+    assert_eq!(child["parent"], parent["session"]);
+    assert_eq!((&child["gateway"], &child["rule"]), (&json!("tftp"), &json!("inside-out")));
+    assert_eq!((&child["from"], &child["in"]), (&json!("outside"), &json!("wan0")));
+    assert_eq!(remark["event"], "gateway_remark");
+    assert_eq!((&remark["reason"], &remark["refused"]), (&json!("malformed"), &json!(false)));
+    assert_eq!(remark["session"], parent["session"]);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use wire::{Descriptor, Transport};
 
 use crate::frame::{Frame, Judgement, Outbox};
 use crate::listing::{SessionFilter, SessionView};
-use crate::{Cut, DropReason, EndReason, Snapshot};
+use crate::{Cut, DropReason, EndReason, Gateway, ParentId, Snapshot};
 
 use super::census::Member;
 use super::known::comes_from_its_side;
@@ -162,6 +162,19 @@ impl<F: Frame, M: Memory> Shard<F, M> {
     pub(crate) fn query_of(&self, descriptor: &Descriptor, port: PortIndex) -> Query {
         let lookup = self.core.lookup(&self.snapshot, descriptor, port);
         first_query(&self.snapshot, descriptor, port, &lookup)
+    }
+
+    /// Whether a gateway has announced the packet: by which rule it may come, which gateway, and which session.
+    pub(crate) fn announced(
+        &self,
+        now: Time,
+        descriptor: &Descriptor,
+        port: PortIndex,
+    ) -> Option<(Option<RuleId>, Gateway, ParentId)> {
+        let lookup = self.core.lookup(&self.snapshot, descriptor, port);
+        let grant = self.core.expected(now, &self.snapshot, port, &lookup)?;
+        let (_, descent) = grant.claims?;
+        Some((grant.rule, descent.gateway, descent.parent_id()))
     }
 
     /// What is remembered of the session that had this key.

@@ -5,7 +5,7 @@ use policy::{Action, Decision, LogWhen, PortIndex, RuleId, TcpMode, TimeoutSet};
 use session::expectation::{Found, Newcomer};
 use session::memory::Memory;
 use session::track::{Refusal, Track};
-use session::{Direction, Opening, Slot};
+use session::{Direction, Opening, Slot, Time};
 use wire::Transport;
 
 use crate::counters::Counter;
@@ -52,7 +52,7 @@ impl<F: Frame, M: Memory> Core<F, M> {
             }
         }
         if let Ok(track) = strict
-            && let Some(grant) = self.expected(turn, packet, lookup)
+            && let Some(grant) = self.expected(turn.now, turn.snapshot, packet.port, lookup)
             && let Some(fate) = self.admit(turn, packet, lookup, grant, track, successor_of)
         {
             return fate;
@@ -118,10 +118,11 @@ impl<F: Frame, M: Memory> Core<F, M> {
     }
 
     /// What lets a packet in because a gateway has announced it: the rule of the session that it read.
-    fn expected<O>(
+    pub(super) fn expected(
         &self,
-        turn: &Turn<'_, O>,
-        packet: &Packet<'_>,
+        now: Time,
+        snapshot: &Snapshot,
+        port: PortIndex,
         lookup: &Lookup,
     ) -> Option<Grant> {
         let newcomer = Newcomer {
@@ -130,13 +131,13 @@ impl<F: Frame, M: Memory> Core<F, M> {
             source: lookup.key.endpoint(lookup.side),
             destination: lookup.key.endpoint(lookup.side.other()),
         };
-        let (found, expectation) = self.publisher.table().find(&newcomer, turn.now, |it| {
+        let (found, expectation) = self.publisher.table().find(&newcomer, now, |it| {
             let in_port = PortIndex(it.in_port);
-            comes_from_its_side(turn.snapshot, in_port, packet.port, Direction::Original)
+            comes_from_its_side(snapshot, in_port, port, Direction::Original)
         })?;
         let gateway = named(expectation.gateway)?;
         let descent = Descent { gateway, parent: expectation.parent };
-        let decision = descent.decide(turn.snapshot)?;
+        let decision = descent.decide(snapshot)?;
         // The announced connection is not read, and does not end with an answer.
         Some(Grant { reads: None, claims: Some((found, descent)), ..Grant::of(&decision) })
     }
@@ -295,14 +296,14 @@ impl<F: Frame, M: Memory> Core<F, M> {
 
 /// What lets a packet open a session.
 #[derive(Clone, Copy, Debug)]
-struct Grant {
-    rule: Option<RuleId>,
+pub(super) struct Grant {
+    pub(super) rule: Option<RuleId>,
     log: LogWhen,
     timeouts: Option<TimeoutSet>,
     /// The gateway that reads the session, and how.
     reads: Option<(Gateway, Options)>,
     /// The expectation that it takes, and where that comes from.
-    claims: Option<(Found, Descent)>,
+    pub(super) claims: Option<(Found, Descent)>,
 }
 
 impl Grant {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use engine::{Counter, EndReason, Ended, EventKind, Gateway, Remark, Time};
 use policy::{LogWhen, Rule, ServiceItem, builtin_services};
 use testkit::packet::flags::{ACK, PSH_ACK, RST, SYN, SYN_ACK};
-use testkit::packet::{Frame, TCP, Tcp};
+use testkit::packet::{Frame, IcmpError, TCP, Tcp, fragment_v4};
 
 use crate::harness::{INSIDE, OUTSIDE, Plan, Rig};
 use crate::transcript::{Played, Step, change, inside, outcome, outside, play, swapped};
@@ -280,6 +280,79 @@ fn a_reset_of_the_control_connection_withdraws_what_it_announced() {
     let played = play(&plan(), &steps);
     assert_eq!(count(&played, Counter::Unclaimed(Gateway::Ftp, Ended::ParentEnded)), 1);
     assert_eq!(count(&played, Counter::Ended(engine::Protocol::Tcp, EndReason::TcpReset)), 1);
+}
+
+#[test]
+fn one_session_may_have_announced_so_many() {
+    let mut steps = Vec::new();
+    let mut control = Control::open(&mut steps);
+    for number in 0..10 {
+        let time = 0.4 + f64::from(number) / 100.0;
+        steps.push(control.says(time, &format!("PORT 10,0,0,1,20,{number}\r\n"), UP));
+        steps.push(control.answers(time, "200 good\r\n", DOWN));
+    }
+    let port = |number: u32| format!("10.0.0.1:{}", 20 * 256 + number);
+    for number in 0..2 {
+        steps.push(outside(1.0, &syn("192.0.2.69:20", &port(number)), "drop no_rule"));
+    }
+    let rest = [
+        "forward original syn_sent s1 new",
+        "forward original syn_sent s2 new",
+        "forward original syn_sent s3 new",
+    ];
+    for (number, expected) in (2..).zip(rest) {
+        steps.push(outside(1.1, &syn("192.0.2.69:20", &port(number)), expected));
+    }
+    let played = play(&plan(), &steps);
+    assert_eq!(count(&played, Counter::Unclaimed(Gateway::Ftp, Ended::Evicted)), 2);
+    assert_eq!(played.rig.cluster.counters().expectations(), 5);
+}
+
+#[test]
+fn what_is_announced_again_is_expected_once() {
+    let again = Frame::udp(ASKER, TFTPD, &b"\0\x01kernel\0octet\0"[..]);
+    let played = play(
+        &plan(),
+        &[
+            inside(0.0, &request(), "forward original first s0 new"),
+            inside(1.0, &again, "forward original one_way s0"),
+            outside(30.5, &data("192.0.2.69:3000", ASKER), "forward original first s1 new"),
+            outside(30.6, &data("192.0.2.69:3001", ASKER), "drop no_rule"),
+        ],
+    );
+    assert_eq!(count(&played, Counter::Unclaimed(Gateway::Tftp, Ended::Replaced)), 1);
+}
+
+/// A datagram in fragments is read when it is whole, however its fragments come.
+#[test]
+fn a_request_in_fragments_is_read() {
+    let name = [&b"\0\x01"[..], &[b'k'; 700], b"\0octet\0"].concat();
+    let fragments = fragment_v4(&Frame::udp(ASKER, TFTPD, name), &[512]);
+    let [first, second] = &fragments[..] else { panic!("two fragments") };
+    play(
+        &plan(),
+        &[
+            inside(0.0, second, "forward original first s0 new"),
+            outside(0.1, &data("192.0.2.69:3000", ASKER), "drop no_rule"),
+            inside(0.2, first, "forward original first s0"),
+            outside(0.3, &data("192.0.2.69:3000", ASKER), "forward original first s1 new"),
+        ],
+    );
+}
+
+/// A child is a session like any other: errors about it pass.
+#[test]
+fn an_error_about_a_child_passes() {
+    let data = data("192.0.2.69:3000", ASKER);
+    let error = Frame::icmp_error("10.0.0.1", IcmpError::PortUnreachable, &data, 8);
+    play(
+        &plan(),
+        &[
+            inside(0.0, &request(), "forward original first s0 new"),
+            outside(0.1, &data, "forward original first s1 new"),
+            inside(0.2, &error, "forward reply first s1"),
+        ],
+    );
 }
 
 /// Whatever worker the child belongs to, it finds at the first try what another has published.

@@ -298,6 +298,7 @@ impl Rig {
         self.check();
         assert_eq!(self.sessions(), 0, "a session without a timer");
         assert_eq!(self.held(), 0, "a fragment without a timer");
+        assert_eq!(self.cluster.counters().expectations(), 0, "an expectation without an end");
     }
 }
 
