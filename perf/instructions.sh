@@ -11,8 +11,13 @@ count() { # scenario sessions packets
     grep -o 'Collected : [0-9]*' "$out" | grep -o '[0-9]*'
     rm -f "$out"
 }
+each() { # scenario
+    echo $(( ($(count "$1" 64 35200) - $(count "$1" 64 3200)) / 32000 ))
+}
 for scenario in udp4 tcp4 udp6; do
-    few=$(count "$scenario" 64 3200)
-    many=$(count "$scenario" 64 35200)
-    echo "$scenario established: $(( (many - few) / 32000 )) instructions a packet"
+    echo "$scenario established: $(each "$scenario") instructions a packet"
+    stays=$(each "$scenario:stays")
+    handed=$(each "$scenario:handed")
+    passed=$(each "$scenario:passed")
+    echo "$scenario, two workers: $stays where it stays; handed over $handed, of which $passed at the receiver"
 done

@@ -1,16 +1,19 @@
 //! Drives one shard with prebuilt frames, without I/O, so that instructions or time a packet can be counted.
 //!
-//! `perf SCENARIO SESSIONS PACKETS`: opens the sessions, then judges that many packets of them in bursts of 32, both
+//! `perf SCENARIO[:WAY] SESSIONS PACKETS`: opens the sessions, then judges that many packets of them in bursts of 32, both
 //! directions, sessions in a shuffled order. Two runs that differ in PACKETS alone give the cost of a packet as a
 //! difference; `instructions.sh` does that under callgrind.
+//!
+//! WAY: with two workers, a packet `stays` with the one that receives it, is `handed` over to its owner and judged
+//! there, or is only `passed` on, which is the receiver's part of that.
 
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Instant;
 
 use engine::{
-    BURST, Burst, Counter, Event, Frame, Handover, Judgement, Limits, Outbox, PortIndex,
-    ReceiveFlags, Settings, Shard, ShardConfig, Snapshot, Time, WorkerId,
+    BURST, Burst, Event, Frame, HandedBurst, Handover, Judgement, Limits, Outbox, PortIndex,
+    ReceiveFlags, Settings, Shard, ShardConfig, Snapshot, Time, WorkerId, owner,
 };
 use policy::{
     Action, EthPort, LinkMode, Policy, Rule, RuleNames, Screens, Topology, Wire, ZoneId, ZoneSet,
@@ -48,6 +51,7 @@ impl Frame for Reused {
 struct Returns {
     frames: Vec<Reused>,
     forwarded: u64,
+    handed: HandedBurst<Reused>,
 }
 
 impl Outbox<Reused> for Returns {
@@ -60,8 +64,8 @@ impl Outbox<Reused> for Returns {
         self.frames.push(frame);
     }
 
-    fn hand_over(&mut self, _: WorkerId, _: Handover, frame: Reused) {
-        self.frames.push(frame);
+    fn hand_over(&mut self, _: WorkerId, tag: Handover, frame: Reused) {
+        self.handed.push((frame, tag));
     }
 
     fn discard(&mut self, frame: Reused, _: &Judgement) {
@@ -82,16 +86,52 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let parsed = match arguments.as_slice() {
         [scenario, sessions, packets] => {
-            Scenario::named(scenario).zip(sessions.parse().ok()).zip(packets.parse().ok())
+            let (scenario, way) = scenario.split_once(':').unwrap_or((scenario, "alone"));
+            let scenario = Scenario::named(scenario).zip(Way::named(way));
+            scenario.zip(sessions.parse().ok()).zip(packets.parse().ok())
         }
         _ => None,
     };
-    let Some(((scenario, sessions), packets)) = parsed else {
-        report("usage: perf udp4|tcp4|udp6|new4 SESSIONS PACKETS");
+    let Some((((scenario, way), sessions), packets)) = parsed else {
+        report("usage: perf udp4|tcp4|udp6|new4[:stays|handed|passed] SESSIONS PACKETS");
         return ExitCode::from(2);
     };
-    run(scenario, sessions, packets);
+    run(scenario, way, sessions, packets);
     ExitCode::SUCCESS
+}
+
+/// How packets come to their owner.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// There is one worker.
+    Alone,
+    /// The owner of two receives them.
+    Stays,
+    /// The other receives them and hands them over.
+    Handed,
+    /// The same, but nobody takes them.
+    Passed,
+}
+
+impl Way {
+    fn named(name: &str) -> Option<Self> {
+        Some(match name {
+            "alone" => Self::Alone,
+            "stays" => Self::Stays,
+            "handed" => Self::Handed,
+            "passed" => Self::Passed,
+            _ => return None,
+        })
+    }
+
+    const fn workers(self) -> u16 {
+        if matches!(self, Self::Alone) { 1 } else { 2 }
+    }
+
+    /// The worker that owns every session; the other has none.
+    const fn owner(self) -> WorkerId {
+        WorkerId(self.workers() - 1)
+    }
 }
 
 #[expect(clippy::print_stdout, reason = "a command's result")]
@@ -207,43 +247,59 @@ fn snapshot(sessions: u32) -> Arc<Snapshot> {
     Snapshot::compile(1, &policy, &topology, &settings, &mut RuleNames::new())
 }
 
-fn run(scenario: Scenario, sessions: u32, packets: u64) {
+/// The frames that open a session, and those that it repeats then.
+type Talk = (Vec<(PortIndex, Vec<u8>)>, Vec<(PortIndex, Vec<u8>)>);
+
+/// So many sessions of the owner's.
+fn talks(scenario: Scenario, way: Way, count: u32) -> Vec<Talk> {
+    let is_owned = |(_, steady): &Talk| {
+        steady.first().is_some_and(|(_, octets)| {
+            let packet = wire::parse(octets).expect("the scenario's frames are whole");
+            owner::owner(&packet, way.workers()) == way.owner()
+        })
+    };
+    let all = (0..).map(|number| (scenario.opening(number), scenario.steady(number)));
+    all.filter(is_owned).take(usize::try_from(count).unwrap_or(usize::MAX)).collect()
+}
+
+fn run(scenario: Scenario, way: Way, sessions: u32, packets: u64) {
     let room = if scenario == Scenario::New4 {
         u32::try_from(packets).unwrap_or(u32::MAX)
     } else {
         sessions
     };
-    let config = ShardConfig {
-        worker: WorkerId(0),
-        workers: 1,
-        share: 1,
-        seed: 1,
-        own_macs: Vec::new(),
-        fragments: session::fragment::Limits::default(),
-        tombstones: 1024,
-        expectations: Arc::new(engine::Expectations::new(1, 64, 1)),
-        pickup_until: Time::ZERO,
+    let expectations = Arc::new(engine::Expectations::new(way.workers(), 64, 1));
+    let snapshot = snapshot(room);
+    let shard = |worker| {
+        let config = ShardConfig {
+            worker: WorkerId(worker),
+            workers: way.workers(),
+            share: 1,
+            seed: 1,
+            own_macs: Vec::new(),
+            fragments: session::fragment::Limits::default(),
+            tombstones: 1024,
+            expectations: Arc::clone(&expectations),
+            pickup_until: Time::ZERO,
+        };
+        let Ok(shard) = Shard::<Reused, Heap>::new(config, Arc::clone(&snapshot), &mut Heap);
+        shard
     };
-    let Ok(mut shard) = Shard::<Reused, Heap>::new(config, snapshot(room), &mut Heap);
+    let (mut owner, mut other) = (shard(way.owner().0), shard(0));
     let mut out = Returns::default();
     let now = Time::from_secs(1);
     let as_frame = |(port, octets)| Reused { port, octets, place: 0 };
-    for number in 0..sessions {
-        for frame in scenario.opening(number) {
-            shard.process(now, &mut Burst::from_iter([as_frame(frame)]), &mut out);
+    let talks = talks(scenario, way, room);
+    let mut frames: Vec<Option<Reused>> = Vec::new();
+    for (opening, mut steady) in talks {
+        for frame in opening {
+            owner.process(now, &mut Burst::from_iter([as_frame(frame)]), &mut out);
         }
+        if scenario == Scenario::New4 {
+            steady.truncate(1);
+        }
+        frames.extend(steady.into_iter().map(|frame| Some(as_frame(frame))));
     }
-    let mut frames: Vec<Option<Reused>> = if scenario == Scenario::New4 {
-        (0..u32::try_from(packets).unwrap_or(u32::MAX))
-            .filter_map(|number| scenario.steady(number).into_iter().next())
-            .map(|frame| Some(as_frame(frame)))
-            .collect()
-    } else {
-        (0..sessions)
-            .flat_map(|number| scenario.steady(number))
-            .map(|f| Some(as_frame(f)))
-            .collect()
-    };
     shuffle(&mut frames);
     for (place, frame) in frames.iter_mut().enumerate() {
         if let Some(frame) = frame {
@@ -260,7 +316,17 @@ fn run(scenario: Scenario, sessions: u32, packets: u64) {
             burst.extend(frames[next].take());
             next = (next + 1) % frames.len();
         }
-        shard.process(now, &mut burst, &mut out);
+        if matches!(way, Way::Alone | Way::Stays) {
+            owner.process(now, &mut burst, &mut out);
+        } else {
+            other.process(now, &mut burst, &mut out);
+        }
+        let mut handed = core::mem::take(&mut out.handed);
+        if way == Way::Passed {
+            out.frames.extend(handed.drain(..).map(|(frame, _)| frame));
+        } else {
+            owner.accept(now, &mut handed, &mut out);
+        }
         for frame in out.frames.drain(..) {
             let place = frame.place;
             frames[place] = Some(frame);
@@ -268,12 +334,14 @@ fn run(scenario: Scenario, sessions: u32, packets: u64) {
     }
     let spent = start.elapsed();
     let judged = packets / BURST as u64 * BURST as u64;
-    assert_eq!(out.forwarded, judged, "every packet of the scenario passes");
-    let received = shard.counters().get(Counter::Received);
+    let expected = if way == Way::Passed { 0 } else { judged };
+    assert_eq!(out.forwarded, expected, "every packet of the scenario passes");
+    let handed = other.counters().handed_over();
     let nanos = spent.as_secs_f64() * 1e9 / judged.max(1) as f64;
     report(&format!(
-        "{judged} packets forwarded of {received} received, {} sessions, {nanos:.1} ns a packet",
-        shard.counters().sessions()
+        "{judged} packets, {} forwarded, {handed} handed over, {} sessions, {nanos:.1} ns a packet",
+        out.forwarded,
+        owner.counters().sessions()
     ));
 }
 

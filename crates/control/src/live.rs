@@ -29,6 +29,9 @@ impl LivePlane {
     pub fn start(config: &ValidConfig, snapshot: &Arc<Snapshot>) -> Result<Self, StartError> {
         let plane = Dataplane::start(&plane_config(config), snapshot)?;
         log::info!("memory: {}", plane.footprint());
+        if let Some(misplacement) = plane.misplacement() {
+            log::warn!("{misplacement}");
+        }
         for port in plane.ports() {
             announce(&port);
         }

@@ -99,7 +99,7 @@ fn check_against(config: &PlaneConfig, allowed: BTreeSet<u32>) -> Result<(), Mis
 
 /// The CPUs that threads of this process can be pinned to. Those it was started on may be fewer (taskset,
 /// CPUAffinity=), which keeps no thread from choosing others; so a thread asks for all, and sees what it gets.
-fn allowed() -> Option<BTreeSet<u32>> {
+pub(crate) fn allowed() -> Option<BTreeSet<u32>> {
     let ask = || {
         let this_thread = Pid::from_raw(0);
         let mut all = CpuSet::new();

@@ -41,6 +41,7 @@ mod queues;
 mod rights;
 mod rss;
 mod rtnetlink;
+mod sockets;
 mod start;
 mod worker;
 
@@ -61,3 +62,4 @@ pub use plane::{Dataplane, MbufUse, PortNews, ResetWanted, Summary};
 pub use port::PortStatus;
 pub use rights::{Capability, MissingRights};
 pub use rss::{PacketKind, Readback, RssGrant, SoftwareReason, Steering};
+pub use sockets::{Misplacement, Remote};

@@ -14,6 +14,7 @@ use crate::footprint::Footprint;
 use crate::handle::{Handle, WorkerStatus};
 use crate::links::{Deed, Links, Look, PortChange, Seen};
 use crate::port::{LivePort, PortStatus};
+use crate::sockets::Misplacement;
 use crate::worker::Phase;
 
 /// How long frames that are on their way have at a stop.
@@ -31,6 +32,7 @@ pub struct Dataplane {
     pub(crate) clock: Clock,
     pub(crate) workers: Vec<Handle>,
     pub(crate) footprint: Footprint,
+    pub(crate) misplacement: Option<Misplacement>,
     pub(crate) machinery: Mutex<Option<Machinery>>,
 }
 
@@ -99,6 +101,12 @@ impl Dataplane {
     #[must_use]
     pub const fn footprint(&self) -> &Footprint {
         &self.footprint
+    }
+
+    /// Ports on other sockets than their workers, if there are any.
+    #[must_use]
+    pub const fn misplacement(&self) -> Option<&Misplacement> {
+        self.misplacement.as_ref()
     }
 
     /// Every worker's figures. Stops nobody.

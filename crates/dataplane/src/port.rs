@@ -179,6 +179,11 @@ impl FoundPort {
         &self.config
     }
 
+    /// The port's name, and the socket of its device.
+    pub(crate) fn place(&self) -> (String, Option<u32>) {
+        (self.config.name.clone(), self.info.socket)
+    }
+
     /// Configures the device. Each receive queue takes its mbufs from its worker's of `pools`.
     pub(crate) fn configure(self, eal: &Eal, pools: &[Mempool]) -> Result<ReadyPort, PortFault> {
         let Self { config, id, info, plan, workers, to_close, wire, device } = self;

@@ -24,6 +24,7 @@ use crate::plane::{Dataplane, Machinery};
 use crate::polling::Pace;
 use crate::port::{FoundPort, LivePort, ReadyPort, fault};
 use crate::rights;
+use crate::sockets::Places;
 
 /// Workers that DPDK can number beside the control thread (RTE_MAX_LCORE is 128).
 const MOST_WORKERS: usize = 127;
@@ -53,6 +54,16 @@ impl Dataplane {
         let eal = Eal::start(&eal_config(config))?;
         let found = find_ports(&eal, config, workers)?;
         let sockets = sockets(config);
+        let places = Places {
+            ports: found.iter().map(FoundPort::place).collect(),
+            workers: config.worker_cores.clone(),
+            control: config.control_core,
+            cores: cores::allowed()
+                .unwrap_or_default()
+                .into_iter()
+                .filter_map(|core| Some((core, socket_of_core(core)?)))
+                .collect(),
+        };
         let plans: Vec<_> = found.iter().map(|port| port.plan).collect();
         let demand = Demand {
             workers,
@@ -121,7 +132,8 @@ impl Dataplane {
         crew.begin(equipment);
         let links = Links::new(&snapshot.topology);
         let machinery = Mutex::new(Some(Machinery { crew, ports, links, pools, eal }));
-        Ok(Self { clock, workers: handles, footprint, machinery })
+        let misplacement = places.misplacement();
+        Ok(Self { clock, workers: handles, footprint, misplacement, machinery })
     }
 }
 
