@@ -31,7 +31,6 @@ const FUNCTIONS: &[&str] = &[
     "rte_free",
     "rte_malloc_get_socket_stats",
     "rte_pktmbuf_pool_create",
-    "rte_pktmbuf_free_bulk",
     "rte_mbuf_dynfield_register",
     "rte_mempool_avail_count",
     "rte_mempool_in_use_count",
@@ -75,6 +74,7 @@ const FUNCTIONS: &[&str] = &[
     "shim_mbuf_alloc",
     "shim_mbuf_alloc_bulk",
     "shim_mbuf_free",
+    "shim_mbuf_free_bulk",
     "shim_ring_enqueue_burst",
     "shim_ring_dequeue_burst",
     "shim_ring_count",
@@ -125,6 +125,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     shim.flag("-Wno-unused-parameter");
     for flag in &machine {
         shim.flag(flag);
+    }
+    // Of `-Zsanitizer=thread`, which `cargo xtask sanitize` builds with.
+    if env::var("CARGO_CFG_SANITIZE").is_ok_and(|names| names.split(',').any(|it| it == "thread")) {
+        shim.define("SALLYPORT_THREAD_SANITIZER", None);
     }
     shim.compile("sallyport_dpdk_shim");
 

@@ -29,6 +29,22 @@ pub(crate) struct Instants {
     kernel: Instant,
 }
 
+/// When a wait is over. Steps of sleep that are counted are no measure: on a busy machine each takes longer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Deadline(u64);
+
+impl Deadline {
+    /// So long from now on, as exactly as DPDK knows the counter's rate.
+    pub(crate) fn after(wait: Duration) -> Self {
+        let ticks = u128::from(dpdk::tsc_hz()) * wait.as_nanos() / 1_000_000_000;
+        Self(dpdk::tsc().saturating_add(u64::try_from(ticks).unwrap_or(u64::MAX)))
+    }
+
+    pub(crate) fn is_over(self) -> bool {
+        dpdk::tsc() >= self.0
+    }
+}
+
 impl Instants {
     /// The present.
     pub(crate) fn now() -> Self {

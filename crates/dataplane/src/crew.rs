@@ -10,7 +10,7 @@ use dpdk::{Consumer, Eal, Mempool, Producer, Ring, RxQueue, pin_current_thread};
 use engine::{PortIndex, Shard, ShardConfig, Snapshot, WorkerId};
 
 use crate::board::HitBoard;
-use crate::clock::Clock;
+use crate::clock::{Clock, Deadline};
 use crate::error::{StartError, WorkerFault};
 use crate::mailbox::Mailbox;
 use crate::memory::SocketMemory;
@@ -133,12 +133,11 @@ impl Crew {
         // Those that wait for their queues see that none will come.
         let threads: Vec<(WorkerId, JoinHandle<()>)> =
             members.into_iter().map(|member| (member.worker, member.thread)).collect();
-        let mut patience = PATIENCE;
+        let patience = Deadline::after(PATIENCE);
         for (worker, thread) in threads {
             const STEP: Duration = Duration::from_millis(1);
-            while !thread.is_finished() && !patience.is_zero() {
+            while !thread.is_finished() && !patience.is_over() {
                 thread::sleep(STEP);
-                patience = patience.saturating_sub(STEP);
             }
             if !thread.is_finished() || thread.join().is_err() {
                 stuck.push(worker);

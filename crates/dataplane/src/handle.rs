@@ -159,3 +159,6 @@ impl Handle {
         self.hits.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod stress;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use dpdk::{Eal, Mempool, ShutdownError};
 use engine::{Event, PortIndex, Snapshot, Time, WorkerId};
 
-use crate::clock::Clock;
+use crate::clock::{Clock, Deadline};
 use crate::command::{Answer, Command};
 use crate::crew::Crew;
 use crate::footprint::Footprint;
@@ -245,15 +245,14 @@ impl Dataplane {
     /// so that waiting ends. None: they could not be had.
     pub fn cut_in_panic(&self) -> Option<usize> {
         const STEP: Duration = Duration::from_millis(1);
-        let mut left = IN_PANIC;
+        let patience = Deadline::after(IN_PANIC);
         loop {
             let mut machinery = match self.machinery.try_lock() {
                 Ok(machinery) => machinery,
                 Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-                Err(TryLockError::WouldBlock) if left.is_zero() => return None,
+                Err(TryLockError::WouldBlock) if patience.is_over() => return None,
                 Err(TryLockError::WouldBlock) => {
                     std::thread::sleep(STEP);
-                    left = left.saturating_sub(STEP);
                     continue;
                 }
             };
@@ -290,12 +289,11 @@ impl Dataplane {
     /// Waits until nothing is in the rings.
     fn drain(&self) {
         const STEP: Duration = Duration::from_micros(500);
-        let mut left = DRAIN;
+        let patience = Deadline::after(DRAIN);
         let mut quiet = 0;
         let mut rounds = self.rounds();
-        while quiet < QUIET_LOOKS && !left.is_zero() {
+        while quiet < QUIET_LOOKS && !patience.is_over() {
             std::thread::sleep(STEP);
-            left = left.saturating_sub(STEP);
             let now = self.rounds();
             // Figures are shown at times, so that a worker is seen to have made a round after it has made it.
             if now.iter().zip(&rounds).any(|(now, before)| now <= before) {

@@ -7,6 +7,19 @@
 #include <rte_cycles.h>
 #include <rte_log.h>
 
+/* ThreadSanitizer does not see DPDK's own accesses. What one thread gives to a ring, a device or a pool and
+ * another takes out of it is ordered by DPDK (Programmer's Guide, "Ring Library", "Mempool Library"); this tells
+ * it so, for that ring, device queue or pool alone, so that everything else is judged as it stands. */
+#ifdef SALLYPORT_THREAD_SANITIZER
+void __tsan_acquire(void *address);
+void __tsan_release(void *address);
+#define GIVEN(place) __tsan_release((void *)(place))
+#define TAKEN(place) __tsan_acquire((void *)(place))
+#else
+#define GIVEN(place) ((void)(place))
+#define TAKEN(place) ((void)(place))
+#endif
+
 int shim_errno(void)
 {
 	return rte_errno;
@@ -43,39 +56,68 @@ int shim_link(uint16_t port, struct shim_link *link)
 
 uint16_t shim_rx_burst(uint16_t port, uint16_t queue, struct rte_mbuf **frames, uint16_t count)
 {
-	return rte_eth_rx_burst(port, queue, frames, count);
+	uint16_t taken = rte_eth_rx_burst(port, queue, frames, count);
+
+	for (uint16_t frame = 0; frame < taken; frame++) {
+		TAKEN(frames[frame]);
+		TAKEN(frames[frame]->pool);
+	}
+	return taken;
 }
 
 uint16_t shim_tx_burst(uint16_t port, uint16_t queue, struct rte_mbuf **frames, uint16_t count)
 {
+	for (uint16_t frame = 0; frame < count; frame++) {
+		GIVEN(frames[frame]);
+		GIVEN(frames[frame]->pool);
+	}
 	return rte_eth_tx_burst(port, queue, frames, count);
 }
 
 struct rte_mbuf *shim_mbuf_alloc(struct rte_mempool *pool)
 {
-	return rte_pktmbuf_alloc(pool);
+	struct rte_mbuf *frame = rte_pktmbuf_alloc(pool);
+
+	TAKEN(pool);
+	return frame;
 }
 
 int shim_mbuf_alloc_bulk(struct rte_mempool *pool, struct rte_mbuf **frames, unsigned int count)
 {
-	return rte_pktmbuf_alloc_bulk(pool, frames, count);
+	int status = rte_pktmbuf_alloc_bulk(pool, frames, count);
+
+	TAKEN(pool);
+	return status;
 }
 
 void shim_mbuf_free(struct rte_mbuf *frame)
 {
+	GIVEN(frame->pool);
 	rte_pktmbuf_free(frame);
+}
+
+void shim_mbuf_free_bulk(struct rte_mbuf **frames, unsigned int count)
+{
+	for (unsigned int frame = 0; frame < count; frame++)
+		if (frames[frame] != NULL)
+			GIVEN(frames[frame]->pool);
+	rte_pktmbuf_free_bulk(frames, count);
 }
 
 unsigned int shim_ring_enqueue_burst(struct rte_ring *ring, struct rte_mbuf **frames,
 				     unsigned int count)
 {
+	GIVEN(ring);
 	return rte_ring_sp_enqueue_burst(ring, (void *const *)frames, count, NULL);
 }
 
 unsigned int shim_ring_dequeue_burst(struct rte_ring *ring, struct rte_mbuf **frames,
 				     unsigned int count)
 {
-	return rte_ring_sc_dequeue_burst(ring, (void **)frames, count, NULL);
+	unsigned int taken = rte_ring_sc_dequeue_burst(ring, (void **)frames, count, NULL);
+
+	TAKEN(ring);
+	return taken;
 }
 
 unsigned int shim_ring_count(const struct rte_ring *ring)

@@ -101,6 +101,9 @@ struct shim_link {
 /* Asks for the state of a link without waiting. 0, or a negative errno. */
 int shim_link(uint16_t port, struct shim_link *link);
 
+/* Frees frames of any pools; NULL among them is skipped. */
+void shim_mbuf_free_bulk(struct rte_mbuf **frames, unsigned int count);
+
 uint16_t shim_rx_burst(uint16_t port, uint16_t queue, struct rte_mbuf **frames, uint16_t count);
 uint16_t shim_tx_burst(uint16_t port, uint16_t queue, struct rte_mbuf **frames, uint16_t count);
 

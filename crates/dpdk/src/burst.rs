@@ -87,7 +87,7 @@ impl<const N: usize> MbufBurst<N> {
         }
         self.give(|frames, count| {
             // SAFETY: `count` pointers to mbufs that this burst owned and forgets with this call.
-            unsafe { dpdk_sys::rte_pktmbuf_free_bulk(frames, c_uint::from(count)) };
+            unsafe { dpdk_sys::shim_mbuf_free_bulk(frames, c_uint::from(count)) };
             usize::from(count)
         });
     }

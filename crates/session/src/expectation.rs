@@ -21,6 +21,8 @@ mod packed;
 mod place;
 mod publisher;
 #[cfg(all(test, not(loom)))]
+mod stress;
+#[cfg(all(test, not(loom)))]
 mod tests;
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};

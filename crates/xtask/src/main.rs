@@ -1,4 +1,4 @@
-//! Developers' commands: `cargo xtask test`, `differential`, `demo`, `image`, `vm-test`.
+//! Developers' commands: `cargo xtask test`, `differential`, `sanitize`, `demo`, `image`, `vm-test`.
 //!
 //! What is not here: anything that the product does itself, and the tests, which live beside the
 //! code they test.
@@ -11,6 +11,7 @@ mod differential;
 mod image;
 mod layout;
 mod nextest;
+mod sanitize;
 mod show;
 mod step;
 mod test;
@@ -27,6 +28,8 @@ cargo xtask <command>
                   end-to-end tests in network namespaces (as root), docs
   differential    the comparison with the kernel's connection tracking, longer than in the test:
                   DIFFERENTIAL_SECONDS (600) and DIFFERENTIAL_SEED (the time) from the environment
+  sanitize        everything that threads share, under ThreadSanitizer, and the unsafe code, under
+                  AddressSanitizer; builds all of it anew for each
   demo [--keep]   two hosts joined through the firewall, shown with evidence;
                   --keep leaves the box running to play with, until Ctrl-C
   image           build the container image and run it, with buildah and podman
@@ -49,6 +52,7 @@ fn dispatch(words: &[&str]) -> Result<ExitCode> {
     match words {
         ["test"] => test::run(),
         ["differential"] => differential::run(),
+        ["sanitize"] => sanitize::run(),
         ["demo"] => demo::run(false),
         ["demo", "--keep"] => demo::run(true),
         ["image"] => image::run(),

@@ -10,7 +10,7 @@ const SERVER: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1));
 
 /// An active FTP data connection: the server's, from any port, to the client's port.
-fn data(port: u16) -> Expectation {
+pub(super) fn data(port: u16) -> Expectation {
     let (key, initiator) = Key::new(Context::default(), 6, (CLIENT, 40_000), (SERVER, 21));
     Expectation {
         context: Context::default(),
@@ -33,7 +33,7 @@ fn data(port: u16) -> Expectation {
     }
 }
 
-fn syn(port: u16) -> Newcomer {
+pub(super) fn syn(port: u16) -> Newcomer {
     Newcomer {
         context: Context::default(),
         protocol: 6,

@@ -1,0 +1,68 @@
+//! `cargo xtask sanitize`: what threads share under ThreadSanitizer, and the unsafe code under AddressSanitizer.
+//!
+//! Sanitizers are options of the unstable compiler; `RUSTC_BOOTSTRAP` has the stable one take them. The standard
+//! library stays as it is, without instrumentation, and so does DPDK: the shim of `dpdk-sys` tells ThreadSanitizer
+//! of the order that DPDK's rings, pools and queues keep (its `GIVEN` and `TAKEN`). Frames of the whole plane go
+//! through net_pcap devices, and need no network namespace.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+use crate::nextest;
+use crate::step::{cargo, checkout, in_words, now, step};
+
+const TARGET: &str = "x86_64-unknown-linux-gnu";
+
+/// One build with one sanitizer, and the tests that it runs.
+struct Run {
+    title: &'static str,
+    /// The folder of its build, below `target/sanitize`.
+    folder: &'static str,
+    flags: &'static str,
+    options: (&'static str, &'static str),
+    packages: &'static [&'static str],
+    /// A filter of nextest.
+    tests: &'static str,
+}
+
+const RUNS: [Run; 2] = [
+    Run {
+        title: "what threads share, under ThreadSanitizer",
+        folder: "thread",
+        flags: "-Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer",
+        options: ("TSAN_OPTIONS", "halt_on_error=1 second_deadlock_stack=1"),
+        packages: &["session", "dataplane"],
+        tests: "test(stress) or test(board::) or (package(dataplane) and (binary(frames) or binary(control)))",
+    },
+    Run {
+        title: "the unsafe code, under AddressSanitizer",
+        folder: "address",
+        flags: "-Zsanitizer=address",
+        // What DPDK allocates once and keeps until the end of the process is no leak.
+        options: ("ASAN_OPTIONS", "detect_leaks=0"),
+        packages: &["dpdk", "session"],
+        tests: "package(dpdk) or test(prefetch) or test(stress)",
+    },
+];
+
+pub(crate) fn run() -> Result<ExitCode> {
+    let start = now();
+    nextest::ensure()?;
+    let mut faults = 0;
+    for Run { title, folder, flags, options, packages, tests } in &RUNS {
+        let mut command = cargo();
+        command
+            .args(["nextest", "run", "--target", TARGET, "--no-fail-fast", "-E", tests])
+            .args(packages.iter().flat_map(|package| ["-p", package]))
+            .env("CARGO_TARGET_DIR", checkout().join("target/sanitize").join(folder))
+            .env("RUSTC_BOOTSTRAP", "1")
+            .env("RUSTFLAGS", flags)
+            .env("STRESS_ROUNDS", "20000")
+            .env("STRESS_POLICIES", "1000")
+            .env(options.0, options.1);
+        faults += u32::from(!step(title, &mut command)?.ok);
+    }
+    println!("in {}", in_words(start.elapsed()));
+    Ok(if faults == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
