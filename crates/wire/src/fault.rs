@@ -49,6 +49,8 @@ crate::named! {
         FragmentEmpty = "fragment_empty",
         /// A first fragment cuts the headers short, or a later one would overlay TCP's flags (RFC 1858, RFC 7112).
         FragmentTiny = "fragment_tiny",
+        /// The protocol belongs to the other version of IP: ICMPv6 or an IPv6 extension header in IPv4, ICMP or IGMP in IPv6.
+        ProtocolFamily = "protocol_family",
         /// The datagram ends inside the TCP header.
         TcpTruncated = "tcp_truncated",
         /// The TCP data offset is below 5, or beyond the datagram.

@@ -1,7 +1,7 @@
 //! The choice of transport by protocol number, for whole datagrams and for reassembled ones.
 
 use crate::descriptor::{IpOptions, Transport};
-use crate::extension::{self, EXTENSION_OCTETS_MAX};
+use crate::extension::{self, EXTENSION_OCTETS_MAX, header};
 use crate::fault::Fault;
 use crate::read::{array_at, narrow};
 use crate::{icmp, sctp, tcp, udp};
@@ -10,6 +10,8 @@ use crate::{icmp, sctp, tcp, udp};
 pub mod protocol {
     /// ICMP.
     pub const ICMP: u8 = 1;
+    /// IGMP.
+    pub const IGMP: u8 = 2;
     /// TCP.
     pub const TCP: u8 = 6;
     /// UDP.
@@ -99,6 +101,18 @@ fn read_other(protocol: u8, v6: bool, data: &[u8], length: usize) -> Result<Tran
         protocol::GRE if length < 4 => Err(Fault::GreTruncated),
         protocol::ESP if length < 8 => Err(Fault::EspTruncated),
         protocol::AH => check_authentication(v6, data, length).map(|()| Transport::Other),
+        // Nobody takes such a packet but who can be made to mistake one version for the other. Authentication,
+        // encryption and HIP (139) are of both.
+        protocol::ICMP | protocol::IGMP if v6 => Err(Fault::ProtocolFamily),
+        protocol::ICMPV6
+        | header::HOP_BY_HOP
+        | header::ROUTING
+        | header::FRAGMENT
+        | header::DESTINATION
+            if !v6 =>
+        {
+            Err(Fault::ProtocolFamily)
+        }
         _ => Ok(Transport::Other),
     }
 }

@@ -2,18 +2,15 @@
 
 use std::collections::HashSet;
 use std::fs;
-use std::io::Read as _;
 use std::net::IpAddr;
 use std::path::Path;
 
-use pcap_file::DataLink;
-use pcap_file::pcap::PcapReader;
-use pcap_file::pcapng::{Block, PcapNgReader};
 use testkit::conversation::Side;
 use testkit::packet::internet_checksum;
 use wire::{Descriptor, HeaderChecksum};
 
 use crate::conversation::{Conversation, Step};
+use crate::recorded::{self, Recorded};
 
 /// The captures of the folder `pcap/tcp-odd`; none if `SALLYPORT_CASES` does not say where they are.
 pub(crate) fn all() -> Option<Vec<Conversation>> {
@@ -27,16 +24,16 @@ pub(crate) fn all() -> Option<Vec<Conversation>> {
     rows.retain(|row: &Vec<&str>| row.get(1) == Some(&"tcp-odd"));
     let conversations = rows.iter().map(|row| {
         let inside = row.get(8).and_then(|inside| inside.parse().ok());
-        conversation(row[0], inside, &frames(&Path::new(&cases).join(row[0])))
+        conversation(row[0], inside, &recorded::read(&Path::new(&cases).join(row[0])))
     });
     Some(conversations.collect())
 }
 
 /// A capture as one conversation: each pair of hosts by who of the two is inside, or sends first.
-fn conversation(name: &str, inside: Option<IpAddr>, frames: &[Vec<u8>]) -> Conversation {
+fn conversation(name: &str, inside: Option<IpAddr>, frames: &[Recorded]) -> Conversation {
     let mut known = HashSet::new();
     let mut steps = Vec::new();
-    for frame in frames {
+    for (_, frame) in frames {
         let frame = &untagged(frame);
         // What is no whole IP packet is the screens' business, and theirs are not the kernel's. A sum that was
         // left to the NIC is made good below.
@@ -88,55 +85,4 @@ fn marked(frame: &[u8], headers: &Descriptor, number: usize) -> Option<Vec<u8>> 
         _ => return None,
     }
     Some(frame)
-}
-
-/// The frames of a file, with an Ethernet header each.
-fn frames(path: &Path) -> Vec<Vec<u8>> {
-    let mut octets = fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    if octets.starts_with(&[0x1f, 0x8b]) {
-        let mut plain = Vec::new();
-        flate2::read::GzDecoder::new(&octets[..]).read_to_end(&mut plain).expect("gzip");
-        octets = plain;
-    }
-    let mut frames = Vec::new();
-    if octets.starts_with(&[0x0a, 0x0d, 0x0d, 0x0a]) {
-        let mut reader = PcapNgReader::new(&octets[..]).expect("pcapng");
-        let mut links = Vec::new();
-        while let Some(block) = reader.next_block() {
-            let block = block.expect("a block");
-            if let Block::InterfaceDescription(interface) = block {
-                links.push(interface.linktype);
-            } else if let Block::EnhancedPacket(packet) = block {
-                let link = links[usize::try_from(packet.interface_id).expect("small")];
-                frames.push(ethernet(link, &packet.data, packet.original_len));
-            }
-        }
-        return frames;
-    }
-    let mut reader = PcapReader::new(&octets[..]).expect("pcap");
-    let link = reader.header().datalink;
-    // A capture that was cut off in the middle of a record ends there.
-    while let Some(Ok(packet)) = reader.next_packet() {
-        frames.push(ethernet(link, &packet.data, packet.orig_len));
-    }
-    frames
-}
-
-/// The frame with an Ethernet header, filled up with zeros to the length that it had before it was cut.
-fn ethernet(link: DataLink, data: &[u8], length: u32) -> Vec<u8> {
-    let mut frame = data.to_vec();
-    frame.resize(data.len().max(usize::try_from(length).expect("short")), 0);
-    let before_ip = if link == DataLink::ETHERNET {
-        return frame;
-    } else if [DataLink::NULL, DataLink::LOOP].contains(&link) {
-        4
-    } else if link == DataLink::LINUX_SLL {
-        16
-    } else {
-        0
-    };
-    let packet = frame.get(before_ip..).unwrap_or_default();
-    let v6 = packet.first().is_some_and(|octet| octet >> 4 == 6);
-    let kind: [u8; 2] = if v6 { [0x86, 0xdd] } else { [8, 0] };
-    [&[2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1][..], &kind, packet].concat()
 }

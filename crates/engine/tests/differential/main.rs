@@ -13,6 +13,7 @@
 #![expect(
     clippy::panic,
     clippy::print_stdout,
+    clippy::wildcard_enum_match_arm,
     reason = "helpers of tests fail by panicking, as tests do, and say what they leave out"
 )]
 
@@ -25,6 +26,8 @@ mod generate;
 mod harness;
 mod kernel;
 mod random;
+#[path = "../inspection/recorded.rs"]
+mod recorded;
 
 use std::time::Instant;
 

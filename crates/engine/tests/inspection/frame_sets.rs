@@ -10,8 +10,8 @@ use std::path::Path;
 
 use engine::PortIndex;
 
-use crate::captures;
 use crate::harness::{INSIDE, OUTSIDE, Plan, Rig};
+use crate::recorded;
 use crate::transcript::outcome;
 
 /// A set: the name of its file, and what is to become of each frame.
@@ -101,10 +101,10 @@ fn play(workers: u16, path: &Path, entrances: &[PortIndex]) -> Vec<String> {
     let mut rig = Rig::new(workers, &Plan::new().snapshot());
     // Checksums were left out where OVS does not look at them.
     rig.cluster.on_the_wire(false);
-    let recorded = captures::read(path);
-    let mut outcomes = vec!["held".to_owned(); recorded.len()];
-    let begin = recorded.first().map(|(time, _)| *time).unwrap_or_default();
-    for (number, (time, octets)) in recorded.into_iter().enumerate() {
+    let frames = recorded::read(path);
+    let mut outcomes = vec!["held".to_owned(); frames.len()];
+    let begin = frames.first().map(|(time, _)| *time).unwrap_or_default();
+    for (number, (time, octets)) in frames.into_iter().enumerate() {
         let entrance = *entrances.get(number).unwrap_or(&INSIDE);
         let now = engine::Time::ZERO + time.saturating_sub(begin);
         for fate in rig.receive(now, entrance, octets) {

@@ -23,6 +23,7 @@ mod harness;
 mod invariants;
 mod limits;
 mod pressure;
+mod recorded;
 mod reload;
 mod replies;
 mod screens;

@@ -187,6 +187,13 @@ fn examples(fault: Fault) -> Vec<Vec<u8>> {
             spoilt(ipv4(132, &sctp(0, b"data")), &[(49, 9)]),
             ipv4(132, &sctp(1, &[0; 15])),
         ],
+        Fault::ProtocolFamily => vec![
+            ipv4(58, &icmp(128, 0, b"")),
+            ipv4(44, &[17, 0, 0, 0, 0, 0, 0, 1]),
+            ipv4(60, &[17, 0, 1, 4, 0, 0, 0, 0]),
+            ipv6(1, &icmp(8, 0, b"")),
+            ipv6(2, &[0x11, 0, 0, 0, 0, 0, 0, 0]),
+        ],
         Fault::GreTruncated => vec![ipv4(47, &[0; 3])],
         Fault::EspTruncated => vec![ipv6(50, &[0; 7])],
         Fault::AhLength => vec![
