@@ -1,13 +1,15 @@
-//! The fuzzer's corpus, and what it once found, replayed.
+//! The fuzzers' corpora, and what they once found, replayed.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
+use test_case::test_case;
 
+use crate::deeds::deeds;
 use crate::harness::{read_arrivals, run, write_arrivals};
-use crate::traffic::{arrivals, deeds};
+use crate::traffic::{arrivals, read_deeds};
 
 fn files(folder: &str) -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz").join(folder);
@@ -19,21 +21,30 @@ fn files(folder: &str) -> Vec<PathBuf> {
     files
 }
 
-#[test]
-fn the_corpus_runs_clean() {
-    let files = files("corpus/shard");
-    assert!(files.len() >= 40, "{} files", files.len());
-    for file in files {
-        println!("{}", file.display());
-        run(&fs::read(file).unwrap());
+/// Does what the fuzz target of this name does.
+fn replay(target: &str, file: &Path) {
+    println!("{}", file.display());
+    let input = fs::read(file).unwrap();
+    match target {
+        "conversation" => run(&arrivals(&read_deeds(&input))),
+        _ => run(&read_arrivals(&input)),
     }
+}
+
+#[test_case("shard", 40)]
+#[test_case("conversation", 40)]
+fn the_corpus_runs_clean(target: &str, least: usize) {
+    let files = files(&format!("corpus/{target}"));
+    assert!(files.len() >= least, "{} files", files.len());
+    files.iter().for_each(|file| replay(target, file));
 }
 
 #[test]
 fn what_was_found_stays_mended() {
     for file in files("artifacts-frozen") {
-        println!("{}", file.display());
-        run(&fs::read(file).unwrap());
+        let name = file.file_name().expect("a file").to_string_lossy().into_owned();
+        let target = if name.starts_with("conversation-") { "conversation" } else { "shard" };
+        replay(target, &file);
     }
 }
 

@@ -12,7 +12,8 @@ use engine::{
     WorkerId, ZoneId,
 };
 use policy::{
-    Action, EthPort, LinkMode, Policy, Rule, RuleNames, Screens, TcpMode, Topology, Wire, ZoneSet,
+    Action, EthPort, Gateway, LinkMode, Policy, Rule, RuleNames, Screens, TcpMode, Topology, Wire,
+    ZoneSet,
 };
 use session::Timeouts;
 use session::fragment::Limits as Fragments;
@@ -321,8 +322,20 @@ pub(crate) fn crowded_plan() -> Plan {
         tcp,
         ..Rule::any(name, action)
     };
+    let control = |protocol, port, gateway| {
+        let mut item = service(protocol, port);
+        item.traits.gateway = Some(gateway);
+        item.traits.answered = false;
+        item
+    };
+    let controls = vec![
+        control(6, 21, Gateway::Ftp),
+        control(17, 69, Gateway::Tftp),
+        control(17, 5060, Gateway::Sip),
+    ];
     let rules = [
         Rule { services: vec![service(17, 53)], ..plan.policy.rules[0].clone() },
+        Rule { services: controls, ..Rule::any("control", Action::Allow) },
         inward("in-web", service(6, 8080), Action::Allow, Some(TcpMode::Loose)),
         inward("in-reject-tcp", service(6, 443), Action::Reject, None),
         inward("in-reject-udp", service(17, 443), Action::Reject, None),
@@ -372,9 +385,8 @@ pub(crate) fn write_arrivals(arrivals: &[Arrival]) -> Vec<u8> {
     out
 }
 
-/// What the fuzzer and the replay of its corpus do with one input.
-pub(crate) fn run(input: &[u8]) {
-    let arrivals = read_arrivals(input);
+/// What fuzzers and the replay of their corpora do with what comes in.
+pub(crate) fn run(arrivals: &[Arrival]) {
     let mut plan = crowded_plan();
     let snapshot = plan.snapshot();
     for workers in [1, 3] {

@@ -3,8 +3,9 @@
 use engine::{Cause, Counter, EndReason};
 use proptest::prelude::*;
 
+use crate::deeds::deeds;
 use crate::harness::{Arrival, Plan, Rig, crowded_plan};
-use crate::traffic::{arrivals, deeds};
+use crate::traffic::arrivals;
 use crate::transcript::outcome;
 
 /// Runs arrivals. The outcome of each frame, and the frames that the box made.

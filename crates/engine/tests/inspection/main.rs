@@ -15,6 +15,7 @@ mod captures;
 mod configured_screens;
 mod corpus;
 mod datagrams;
+mod deeds;
 mod errors;
 mod explained;
 mod frame_sets;

@@ -8,8 +8,9 @@ use proptest::prelude::*;
 use testkit::packet::Frame;
 use testkit::packet::flags::{ACK, FIN_ACK, PSH_ACK, RST_ACK, SYN, SYN_ACK};
 
+use crate::deeds::deeds;
 use crate::harness::{Arrival, INSIDE, OUTSIDE, Plan, Rig, crowded_plan};
-use crate::traffic::{arrivals, deeds};
+use crate::traffic::arrivals;
 use crate::transcript::{Step, down, inside, outcome, outside, play_with, segment, swapped, up};
 
 const DNS: &str = "192.0.2.53:53";

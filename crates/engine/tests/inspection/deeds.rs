@@ -1,0 +1,44 @@
+//! Deeds as properties want them: how often which, and mostly as it should be.
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use crate::traffic::{CONVERSATIONS, Deed, What};
+
+/// Deeds with all their variety.
+pub(crate) fn deeds(most: usize) -> impl Strategy<Value = Vec<Deed>> {
+    prop::collection::vec(deed(), 0..most)
+}
+
+fn deed() -> impl Strategy<Value = Deed> {
+    let what = prop_oneof![
+        2 => Just(What::Handshake),
+        6 => Just(What::Segment),
+        3 => Just(What::Datagram),
+        2 => Just(What::Query),
+        2 => Just(What::Error),
+        2 => Just(What::Fragments),
+        2 => Just(What::Association),
+        1 => Just(What::Announced),
+        1 => Just(What::Other),
+    ];
+    let wait = prop_oneof![
+        6 => (0..100_u64).prop_map(Duration::from_millis),
+        2 => (0..40_u64).prop_map(Duration::from_secs),
+        1 => (0..5000_u64).prop_map(Duration::from_secs),
+    ];
+    let change = prop::option::weighted(0.1, (0..120_usize, 1..=255_u8));
+    let astray = prop::bool::weighted(0.03);
+    (what, 0..CONVERSATIONS, any::<bool>(), any::<u8>(), change, astray, wait).prop_map(
+        |(what, conversation, responder, variant, change, astray, wait)| Deed {
+            what,
+            conversation,
+            responder,
+            variant,
+            change,
+            astray,
+            wait,
+        },
+    )
+}
