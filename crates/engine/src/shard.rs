@@ -356,6 +356,11 @@ impl<F: Frame, M: Memory> Shard<F, M> {
         self.core.census.rules()
     }
 
+    /// How many timers are set: one a session, always. For tests: it walks all of them.
+    pub fn timer_count(&self) -> u32 {
+        self.core.sessions.timers()
+    }
+
     /// How many sessions there are, those whose timeout is over but whose timer has not come included.
     pub fn session_count(&self) -> u32 {
         self.core.sessions.len()

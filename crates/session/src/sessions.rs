@@ -119,6 +119,11 @@ impl<M: Memory> Sessions<M> {
         self.table.used()
     }
 
+    /// How many timers are set: one a session, always. For tests: it walks all of them.
+    pub fn timers(&self) -> u32 {
+        self.wheel.linked(&self.table)
+    }
+
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.len() == 0

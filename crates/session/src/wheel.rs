@@ -157,6 +157,27 @@ impl<M: Memory> Wheel<M> {
         }
     }
 
+    /// How many entries stand in lists. One that stands there and is no session, or is one and stands nowhere, shows
+    /// in that number. For tests: it walks all of them.
+    pub(crate) fn linked(&self, table: &Table<M>) -> u32 {
+        let mut count = 0;
+        for (lane, words) in self.occupied.iter().enumerate() {
+            for (word, &bits) in words.iter().enumerate() {
+                let mut bits = bits;
+                while bits != 0 {
+                    let place = word * 64 + bits.trailing_zeros() as usize;
+                    let mut at = self.heads[list(lane, place)].0;
+                    while at != NONE {
+                        count += 1;
+                        at = table.cold(Slot(at)).next;
+                    }
+                    bits &= bits - 1;
+                }
+            }
+        }
+        count
+    }
+
     /// The entry of a lane whose place comes first, left where it stands.
     pub(crate) fn first(&self, lane: Lane) -> Option<First> {
         let start = place(self.cursor);

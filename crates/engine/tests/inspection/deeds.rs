@@ -19,7 +19,7 @@ fn deed() -> impl Strategy<Value = Deed> {
         2 => Just(What::Query),
         2 => Just(What::Error),
         2 => Just(What::Fragments),
-        2 => Just(What::Association),
+        1 => Just(What::Association),
         1 => Just(What::Announced),
         1 => Just(What::Other),
     ];
@@ -30,7 +30,9 @@ fn deed() -> impl Strategy<Value = Deed> {
     ];
     let change = prop::option::weighted(0.1, (0..120_usize, 1..=255_u8));
     let astray = prop::bool::weighted(0.03);
-    (what, 0..CONVERSATIONS, any::<bool>(), any::<u8>(), change, astray, wait).prop_map(
+    // The last are control conversations.
+    let conversation = prop_oneof![6 => 0..8_usize, 1 => 8..CONVERSATIONS];
+    (what, conversation, any::<bool>(), any::<u8>(), change, astray, wait).prop_map(
         |(what, conversation, responder, variant, change, astray, wait)| Deed {
             what,
             conversation,

@@ -4,6 +4,7 @@
 //! stands on.
 #![allow(dead_code, reason = "each of the two users needs a part of it")]
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -269,10 +270,12 @@ impl Rig {
         assert_eq!(embryonic, half_open.sum::<u64>(), "half-open sessions by rule");
     }
 
-    /// What a listing shows is counted in the gauge of its state.
+    /// What a listing shows is counted in the gauge of its state; no two sessions have one key, and each has one timer.
     fn check_listing(&self, counters: &engine::Counters) {
         let mut listed = vec![0_u64; engine::Counters::LEN];
+        let mut keys = HashSet::new();
         for shard in self.cluster.shards() {
+            assert_eq!(shard.timer_count(), shard.session_count(), "one timer a session");
             let filter = SessionFilter::default();
             let mut cursor = Some(0);
             while let Some(at) = cursor {
@@ -281,6 +284,10 @@ impl Rig {
                     let state = states.iter().position(|state| *state == view.state);
                     let state = state.expect("a state of its protocol");
                     listed[Counter::Sessions(view.protocol, state).index()] += 1;
+                    let (one, other) = (view.source, view.destination);
+                    let ends = (one.min(other), one.max(other));
+                    let new = keys.insert((view.protocol_number, ends, view.vlan));
+                    assert!(new, "two sessions of one key: {view:?}");
                 });
             }
         }

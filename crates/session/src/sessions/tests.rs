@@ -290,6 +290,7 @@ proptest! {
                 }
             }
             prop_assert_eq!(usize::try_from(sessions.len()).unwrap(), model.len());
+            prop_assert_eq!(sessions.timers(), sessions.len());
         }
         let end = now + 8 * 86_400_000;
         expire(&mut sessions, end, &lifetimes);
