@@ -181,7 +181,9 @@ fn check(announcement: &Announcement, peers: &Peers, options: Options) {
 
 /// Has one protocol's reader read one input.
 pub(crate) fn run(protocol: Protocol, input: &[u8]) {
-    let (manner, turns) = parse(input);
+    let (mut manner, turns) = parse(input);
+    // TFTP has no streams: its messages end where datagrams do.
+    manner.datagrams |= protocol == Protocol::Tftp;
     let mut plain = Conversation::new(protocol, manner);
     for turn in &turns {
         if let Reading::Refuse(_) = plain.show(turn.from, 0, &turn.octets) {
