@@ -21,3 +21,5 @@ for scenario in udp4 tcp4 udp6; do
     passed=$(each "$scenario:passed")
     echo "$scenario, two workers: $stays where it stays; handed over $handed, of which $passed at the receiver"
 done
+echo "tcp4 in a session that a gateway reads: $(each read4) instructions a packet without data"
+echo "ftp4: $(each ftp4) instructions a packet, a command or an answer in each"

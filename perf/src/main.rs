@@ -16,7 +16,8 @@ use engine::{
     ReceiveFlags, Settings, Shard, ShardConfig, Snapshot, Time, WorkerId, owner,
 };
 use policy::{
-    Action, EthPort, LinkMode, Policy, Rule, RuleNames, Screens, Topology, Wire, ZoneId, ZoneSet,
+    Action, EthPort, LinkMode, Policy, Rule, RuleNames, Screens, ServiceItem, Topology, Wire,
+    ZoneId, ZoneSet,
 };
 use session::Timeouts;
 use session::memory::Heap;
@@ -93,7 +94,7 @@ fn main() -> ExitCode {
         _ => None,
     };
     let Some((((scenario, way), sessions), packets)) = parsed else {
-        report("usage: perf udp4|tcp4|udp6|new4[:stays|handed|passed] SESSIONS PACKETS");
+        report("usage: perf udp4|tcp4|udp6|new4|read4|ftp4[:stays|handed|passed] SESSIONS PACKETS");
         return ExitCode::from(2);
     };
     run(scenario, way, sessions, packets);
@@ -149,7 +150,14 @@ enum Scenario {
     Udp6,
     /// Each packet opens a session.
     New4,
+    /// As `Tcp4`, in sessions that the FTP gateway reads.
+    Read4,
+    /// Commands and answers in sessions that the FTP gateway reads, a line a packet.
+    Ftp4,
 }
+
+/// How often each side of an FTP session speaks: all is built before, so that building is in every run alike.
+const ROUNDS: u32 = 300;
 
 impl Scenario {
     fn named(name: &str) -> Option<Self> {
@@ -158,6 +166,8 @@ impl Scenario {
             "tcp4" => Self::Tcp4,
             "udp6" => Self::Udp6,
             "new4" => Self::New4,
+            "read4" => Self::Read4,
+            "ftp4" => Self::Ftp4,
             _ => return None,
         })
     }
@@ -168,7 +178,7 @@ impl Scenario {
         match self {
             Self::New4 => Vec::new(),
             Self::Udp4 | Self::Udp6 => self.steady(number),
-            Self::Tcp4 => {
+            Self::Tcp4 | Self::Read4 | Self::Ftp4 => {
                 let syn = Tcp { flags: flags::SYN, sequence: 99, acknowledgement: 0, ..TCP };
                 let answer = Tcp {
                     flags: flags::SYN | flags::ACK,
@@ -180,13 +190,13 @@ impl Scenario {
                     (INSIDE, packet::Frame::tcp(&*client, &*server, syn).bytes()),
                     (OUTSIDE, packet::Frame::tcp(&*server, &*client, answer).bytes()),
                 ];
-                frames.extend(self.steady(number));
+                frames.extend(Self::acknowledgements(&client, &server));
                 frames
             }
         }
     }
 
-    /// The two frames, one a direction, that session `number` then repeats.
+    /// The frames that session `number` then sends, by turns in both directions, and repeats.
     fn steady(self, number: u32) -> Vec<(PortIndex, Vec<u8>)> {
         let (client, server) = self.ends(number);
         match self {
@@ -194,13 +204,46 @@ impl Scenario {
                 (INSIDE, packet::Frame::udp(&*client, &*server, *b"0123456789abcdef01").bytes()),
                 (OUTSIDE, packet::Frame::udp(&*server, &*client, *b"0123456789abcdef01").bytes()),
             ],
-            Self::Tcp4 => {
-                let there = Tcp { flags: flags::ACK, sequence: 100, acknowledgement: 500, ..TCP };
-                let back = Tcp { flags: flags::ACK, sequence: 500, acknowledgement: 100, ..TCP };
-                vec![
-                    (INSIDE, packet::Frame::tcp(&*client, &*server, there).bytes()),
-                    (OUTSIDE, packet::Frame::tcp(&*server, &*client, back).bytes()),
-                ]
+            Self::Tcp4 | Self::Read4 => Self::acknowledgements(&client, &server),
+            Self::Ftp4 => {
+                let (command, answer) = ("NOOP\r\n", "200 Done.\r\n");
+                let length = |line: &str| u32::try_from(line.len()).unwrap_or(0);
+                let round = |round: u32| {
+                    let (said, heard) =
+                        (100 + round * length(command), 500 + round * length(answer));
+                    let there = segment(said, heard, command);
+                    let back = segment(heard, said + length(command), answer);
+                    [
+                        (INSIDE, packet::Frame::tcp(&*client, &*server, there).bytes()),
+                        (OUTSIDE, packet::Frame::tcp(&*server, &*client, back).bytes()),
+                    ]
+                };
+                (0..ROUNDS).flat_map(round).collect()
+            }
+        }
+    }
+
+    /// One bare acknowledgement a direction.
+    fn acknowledgements(client: &str, server: &str) -> Vec<(PortIndex, Vec<u8>)> {
+        let (there, back) = (segment(100, 500, ""), segment(500, 100, ""));
+        vec![
+            (INSIDE, packet::Frame::tcp(client, server, there).bytes()),
+            (OUTSIDE, packet::Frame::tcp(server, client, back).bytes()),
+        ]
+    }
+
+    /// Whether what its sessions send has an order.
+    const fn is_ordered(self) -> bool {
+        matches!(self, Self::Ftp4)
+    }
+
+    /// What its rule allows: every service, or the one that a gateway reads.
+    fn services(self) -> Vec<ServiceItem> {
+        match self {
+            Self::Udp4 | Self::Tcp4 | Self::Udp6 | Self::New4 => Vec::new(),
+            Self::Read4 | Self::Ftp4 => {
+                let ftp = policy::builtin_services().iter().find(|service| service.name == "ftp");
+                ftp.expect("FTP is a built-in service").items().collect()
             }
         }
     }
@@ -216,11 +259,19 @@ impl Scenario {
             Self::Udp4 | Self::Tcp4 | Self::New4 => {
                 (format!("10.{a}.{b}.{c}:{port}"), "192.0.2.1:4000".to_owned())
             }
+            Self::Read4 | Self::Ftp4 => {
+                (format!("10.{a}.{b}.{c}:{port}"), "192.0.2.1:21".to_owned())
+            }
         }
     }
 }
 
-fn snapshot(sessions: u32) -> Arc<Snapshot> {
+/// A segment of an established connection.
+fn segment(sequence: u32, acknowledgement: u32, data: &str) -> Tcp {
+    Tcp { flags: flags::ACK, sequence, acknowledgement, payload: data.into(), ..TCP }
+}
+
+fn snapshot(scenario: Scenario, sessions: u32) -> Arc<Snapshot> {
     let port = |name: &str, zone| EthPort {
         name: name.to_owned(),
         zone: ZoneId(zone),
@@ -237,7 +288,10 @@ fn snapshot(sessions: u32) -> Arc<Snapshot> {
     };
     let topology = Topology::new(zones.clone(), vec![port("lan", 0), port("wan", 1)], vec![wire])
         .expect("two ports joined by one wire are a topology");
-    let rule = Rule { from: ZoneSet::only([ZoneId(0)]), ..Rule::any("out", Action::Allow) };
+    let mut rule = Rule { from: ZoneSet::only([ZoneId(0)]), ..Rule::any("out", Action::Allow) };
+    if let services @ [_, ..] = scenario.services().as_slice() {
+        rule.services = services.to_vec();
+    }
     let policy = Policy { zones, zone_pairs: vec![], rules: vec![rule] };
     let settings = Settings {
         timeouts: Timeouts::default(),
@@ -269,7 +323,7 @@ fn run(scenario: Scenario, way: Way, sessions: u32, packets: u64) {
         sessions
     };
     let expectations = Arc::new(engine::Expectations::new(way.workers(), 64, 1));
-    let snapshot = snapshot(room);
+    let snapshot = snapshot(scenario, room);
     let shard = |worker| {
         let config = ShardConfig {
             worker: WorkerId(worker),
@@ -290,7 +344,7 @@ fn run(scenario: Scenario, way: Way, sessions: u32, packets: u64) {
     let now = Time::from_secs(1);
     let as_frame = |(port, octets)| Reused { port, octets, place: 0 };
     let talks = talks(scenario, way, room);
-    let mut frames: Vec<Option<Reused>> = Vec::new();
+    let mut said = Vec::new();
     for (opening, mut steady) in talks {
         for frame in opening {
             owner.process(now, &mut Burst::from_iter([as_frame(frame)]), &mut out);
@@ -298,9 +352,15 @@ fn run(scenario: Scenario, way: Way, sessions: u32, packets: u64) {
         if scenario == Scenario::New4 {
             steady.truncate(1);
         }
-        frames.extend(steady.into_iter().map(|frame| Some(as_frame(frame))));
+        said.extend(steady.into_iter().enumerate());
     }
-    shuffle(&mut frames);
+    if scenario.is_ordered() {
+        said.sort_by_key(|(turn, _)| *turn);
+    } else {
+        shuffle(&mut said);
+    }
+    let mut frames: Vec<Option<Reused>> =
+        said.into_iter().map(|(_, frame)| Some(as_frame(frame))).collect();
     for (place, frame) in frames.iter_mut().enumerate() {
         if let Some(frame) = frame {
             frame.place = place;

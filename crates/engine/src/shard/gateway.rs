@@ -11,7 +11,7 @@ use policy::{PortIndex, RuleId};
 use session::expectation::{Ended, Expectation, Parent};
 use session::memory::Memory;
 use session::{Direction, Key, Side, Slot, TimeoutClass};
-use wire::Transport;
+use wire::{SeqNum, Transport};
 
 use crate::counters::{Counter, Counters};
 use crate::frame::{Event, EventKind, Frame, Outbox};
@@ -104,6 +104,15 @@ impl<F: Frame, M: Memory> Core<F, M> {
         self.act_on(turn, slot, &read);
         self.go_on_reading(slot);
         refused
+    }
+
+    /// As [`Self::read`], for a segment that bears nothing but an acknowledgement.
+    pub(super) fn hear_acknowledgement(&mut self, slot: Slot, from: Direction, number: SeqNum) {
+        let Some(conversation) = self.records.conversation(slot) else { return };
+        conversation.reader.acknowledged(from, number);
+        if conversation.reader.has_stopped() {
+            self.sessions.entry_mut(slot).set_read(false);
+        }
     }
 
     /// Marks a session as read, for as long as its reader wants to.

@@ -11,10 +11,15 @@ use session::memory::Memory;
 use session::track::{Judgement as TrackJudgement, Track};
 use session::{Context, Direction, Key};
 
+use wire::TcpFlags;
+
 use crate::frame::{Frame, Judgement, Outbox};
 use crate::screen::screen_plain;
 
 use super::{Core, Lookup, Turn};
+
+/// Bits that a bare acknowledgement may have or not.
+const AS_MAY_BE: u8 = TcpFlags::PSH.0 | TcpFlags::ECE.0 | TcpFlags::CWR.0;
 
 /// A plain packet after the first stage.
 pub(super) struct Short {
@@ -81,17 +86,23 @@ impl<F: Frame, M: Memory> Core<F, M> {
             Direction::Original => frame.port(),
             Direction::Reply => partner,
         };
-        if entry.generation != turn.snapshot.mark()
-            || entry.in_port != initiators_port.0
-            || entry.is_read()
-        {
+        if entry.generation != turn.snapshot.mark() || entry.in_port != initiators_port.0 {
             return None;
         }
+        let is_read = entry.is_read();
         let before = entry.track;
+        let mut acknowledged = None;
         let judgement = match &mut entry.track {
+            Track::Udp(_) if is_read => return None,
             Track::Udp(track) => track.judge(direction),
             Track::Tcp(track) => {
                 let segment = wire::plain_segment(frame.as_ref(), short.l4, short.end)?;
+                if is_read {
+                    if segment.payload != 0 || segment.flags.0 & !AS_MAY_BE != TcpFlags::ACK.0 {
+                        return None;
+                    }
+                    acknowledged = Some(segment.ack);
+                }
                 track.judge(direction, &segment, turn.now)
             }
             Track::Unused | Track::Icmp(_) | Track::Sctp(_) | Track::Other(_) => return None,
@@ -102,6 +113,9 @@ impl<F: Frame, M: Memory> Core<F, M> {
             TrackJudgement::Refuse(_) | TrackJudgement::Reopen | TrackJudgement::Ended => {
                 return None;
             }
+        }
+        if let Some(number) = acknowledged {
+            self.hear_acknowledgement(slot, direction, number);
         }
         let size = (1, u32::from(short.octets));
         Some((partner, self.follow(turn, slot, direction, before, size, false)))

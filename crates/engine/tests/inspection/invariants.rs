@@ -38,6 +38,23 @@ fn run_as(
     (outcomes, made, rig)
 }
 
+/// A roomy plan under which a gateway reads two of the conversations of [`crate::traffic`].
+fn read_plan() -> Plan {
+    let mut plan = roomy_plan();
+    let ftp = policy::builtin_services().iter().find(|service| service.name == "ftp").unwrap();
+    let mut services: Vec<_> = ftp.items().collect();
+    for item in &mut services {
+        item.matches = policy::ServiceMatch::Ports {
+            protocol: 6,
+            destination: policy::L4PortRange::one(443),
+            source: policy::L4PortRange::ANY,
+        };
+    }
+    let outward = plan.policy.rules.last().unwrap().clone();
+    plan.policy.rules.insert(0, policy::Rule { name: "read".to_owned(), services, ..outward });
+    plan
+}
+
 /// The rules of the crowded plan with room for everybody.
 fn roomy_plan() -> Plan {
     let mut plan = crowded_plan();
@@ -87,7 +104,7 @@ proptest! {
             rig.cluster.go_short(short);
             run_as(rig, on_the_wire, &arrivals)
         };
-        for plan in [roomy_plan(), crowded_plan()] {
+        for plan in [roomy_plan(), crowded_plan(), read_plan()] {
             let (outcomes, made, short) = by(true, plan.clone());
             let (others, made_by_others, whole) = by(false, plan);
             prop_assert_eq!(&outcomes, &others);
