@@ -36,6 +36,8 @@ use target::Target;
 const TCP: u8 = 6;
 /// Octets of a line. RFC 959 knows no limit; servers read 512 to 4096.
 const LINE: usize = 1024;
+/// Octets of a reply's code with the mark behind it.
+const CODE: usize = 4;
 /// Ports below are not for transfers (RFC 2577 §3).
 const PORTS: u16 = 1024;
 const CLIENT: Direction = Direction::Original;
@@ -70,18 +72,25 @@ enum Asked {
 
 impl Dialogue for Ftp {
     fn read(&mut self, from: Direction, octets: &[u8], notes: &mut Notes<'_>) -> Progress {
-        let (line, taken) = match self.lines[from.index()].next(octets, LINE) {
-            Head::Line(line, taken) => (line, taken),
+        let (course, taken) = match self.lines[from.index()].next(octets, LINE) {
+            Head::Line(line, taken) => {
+                let course = match from {
+                    CLIENT => self.command(&without_telnet(line), notes),
+                    SERVER => self.reply(line, notes),
+                };
+                (course, taken)
+            }
             Head::Unread(taken) => return Progress::Read(taken),
             Head::TooLong(taken) => {
                 notes.remark(Remark::Overlong);
-                return Progress::Read(taken);
+                // A command or reply like any other in what is counted: a path may be as long.
+                let course = match from {
+                    CLIENT => self.command(b"", notes),
+                    SERVER => self.reply(&octets[..CODE], notes),
+                };
+                (course, taken)
             }
             Head::Unended => return Progress::Read(0),
-        };
-        let course = match from {
-            CLIENT => self.command(&without_telnet(line), notes),
-            SERVER => self.reply(line, notes),
         };
         match course {
             Course::On => Progress::Read(taken),

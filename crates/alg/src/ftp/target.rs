@@ -35,7 +35,8 @@ pub(super) fn of_227(text: &[u8]) -> Option<Target> {
     None
 }
 
-/// The argument of EPRT: `<d>protocol<d>address<d>port<d>` (RFC 2428 §2).
+/// The argument of EPRT: `<d>protocol<d>address<d>port<d>` (RFC 2428 §2). An IPv4 address in IPv6 form (RFC 4291
+/// §2.5.5.2), as programs with one socket for both families write it, is the IPv4 one.
 pub(super) fn of_eprt(argument: &[u8]) -> Option<Target> {
     let (delimiter, rest) = delimited(argument)?;
     let mut fields = rest.split(|octet| *octet == delimiter);
@@ -47,7 +48,7 @@ pub(super) fn of_eprt(argument: &[u8]) -> Option<Target> {
         b"2" => IpAddr::V6(Ipv6Addr::from_str(address).ok()?),
         _ => return None,
     };
-    Some(Target { address, port: port_number(port)? })
+    Some(Target { address: address.to_canonical(), port: port_number(port)? })
 }
 
 /// The text of a 229 from `server`: `(<d><d><d>port<d>)` somewhere in it (RFC 2428 §3); protocol and address

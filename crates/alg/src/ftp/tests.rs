@@ -81,6 +81,8 @@ const HELLO: (Direction, &str) = (S, "220 ready\r\n");
 #[test_case(&[(C, "EPRT |1|10.0.0.2|5001|\r\n")], &["!bounce"]; "another host by an extended port")]
 #[test_case(&[(C, "EPRT |1|10.0.0.1|1023|\r\n")], &["!privileged_port"]; "a privileged extended port")]
 #[test_case(&[(C, "EPRT |2|::1|5001|\r\n")], &["!bounce"]; "the other family")]
+#[test_case(&[(C, "EPRT |2|::ffff:10.0.0.1|5001|\r\n")], &["server > 5001"]; "IPv4 in IPv6 form")]
+#[test_case(&[(C, "EPRT |2|::ffff:10.0.0.2|5001|\r\n")], &["!bounce"]; "another host in IPv6 form")]
 #[test_case(&[(C, "EPRT |3|10.0.0.1|5001|\r\n")], &["malformed"]; "an unknown family")]
 #[test_case(&[(C, "EPRT |1|10.0.0.1|65537|\r\n")], &["malformed"]; "an extended port too large")]
 #[test_case(&[(C, "EPRT |1|10.0.0.1|5001\r\n")], &["malformed"]; "an unended field")]
@@ -146,4 +148,23 @@ fn a_line_too_long_is_ignored_to_its_end() {
     }
     let longest = format!("STAT {}\r\n", "x".repeat(LINE - 5));
     assert_eq!(heard(LAX, V4, &[(C, &longest)]), [""; 0]);
+}
+
+/// The path of a directory may be longer than a line that is read; what comes after it is told apart as ever.
+#[test]
+fn a_reply_too_long_is_counted() {
+    let path = "d".repeat(2 * LINE);
+    let [alone, last] = [format!("257 \"/{path}\"\r\n"), format!("250-\r\n250 /{path}\r\n")];
+    let asked = format!("STAT {path}\r\n");
+    for said in [
+        [(C, "PWD\r\n"), (S, alone.as_str())],
+        [(C, "PWD\r\n"), (S, last.as_str())],
+        [(C, asked.as_str()), (S, "211 ok\r\n")],
+    ] {
+        let port = [HELLO, said[0], said[1], (C, "PORT 10,0,0,1,19,137\r\n"), (S, "200 ok\r\n")];
+        assert_eq!(heard(STRICT, V4, &port), ["overlong", "server > 5001"], "{}", &said[1].1[..4]);
+    }
+    let passive =
+        [HELLO, (C, "CWD x\r\n"), (S, &last), (C, "EPSV\r\n"), (S, "229 (|||40001|)\r\n")];
+    assert_eq!(heard(LAX, V4, &passive), ["overlong", "client > 40001"]);
 }

@@ -65,6 +65,7 @@ fn the_answer_to_a_setup_announces_both_pairs() {
 #[test_case("RTP/AVP;unicast;dest_addr=\":4588\"/\":4589\"", "RTP/AVP/UDP;unicast;dest_addr=\":4588\"/\"10.0.0.1:4589\";src_addr=\"192.0.2.1:6000\"/\"192.0.2.1:6001\"", PAIRS; "addresses of version 2")]
 #[test_case("RTP/AVP;unicast;client_port=4588", "RTP/AVP;unicast;client_port=4588", &["udp 192.0.2.1 > 10.0.0.1:4588 90s"]; "one port and a server that does not say")]
 #[test_case("RTP/AVP;unicast;client_port=4588-4589;destination=10.0.0.1", "RTP/AVP;unicast;source=192.0.2.1;client_port=4588-4589;server_port=6000-6001", PAIRS; "the peers by name")]
+#[test_case("RTP/AVP;unicast;client_port=4588-4589", "RTP/AVP;unicast;source=camera.example;client_port=4588-4589;server_port=6000-6001", PAIRS; "a server that gives its name")]
 #[test_case("RTP/AVP;unicast;client_port=4588-4589", "RTP/AVP;unicast;client_port=22000-22001;server_port=6000-6001", &["! unasked"]; "ports that nobody asked for")]
 #[test_case("RTP/AVP;unicast;client_port=4588-4589", "RTP/AVP;unicast;client_port=4588-4588;server_port=6000-6001", &["! unasked"]; "half of what was asked for")]
 #[test_case("RTP/AVP;unicast;client_port=4588-4589;destination=10.0.0.2", "RTP/AVP;unicast;client_port=4588-4589;server_port=6000-6001", &["! third_party", "! unasked"]; "media for a third host")]

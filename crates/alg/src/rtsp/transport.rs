@@ -62,7 +62,8 @@ fn transport(specification: &[u8], notes: &mut Notes<'_>) -> Option<Transport> {
     let peers = notes.peers;
     let [client, server] = peers.ends.map(|end| end.0);
     for (name, host) in [("destination", client), ("source", server)] {
-        if value(name).is_some_and(|text| !text.is_empty() && address(text) != Some(host)) {
+        // A name is none that could be compared; whatever it is, only the peers are expected.
+        if value(name).and_then(address).is_some_and(|named| named != host) {
             notes.remark(Remark::ThirdParty);
             return None;
         }
