@@ -141,19 +141,20 @@ impl<F: Frame, M: Memory> Core<F, M> {
         self.end(turn, slot, reason);
     }
 
-    /// Ends a session so that there is room for one of this key. False: there is none that may be evicted.
-    pub(super) fn make_room<O: Outbox<F>>(&mut self, turn: &mut Turn<'_, O>, key: &Key) -> bool {
+    /// The session to end so that there is room for one of this key. None: there is none that may be evicted.
+    pub(super) fn victim<O>(&mut self, turn: &Turn<'_, O>, key: &Key) -> Option<Slot> {
         let is_wide = matches!(key.endpoints.addresses, Addresses::V6(_));
         let ipv6 = is_wide && self.sessions.is_ipv6_full();
-        let Some(slot) = self.sessions.victim(turn.now, turn.lifetimes, ipv6) else {
-            return false;
-        };
+        self.sessions.victim(turn.now, turn.lifetimes, ipv6)
+    }
+
+    /// Ends a session to make room.
+    pub(super) fn evict<O: Outbox<F>>(&mut self, turn: &mut Turn<'_, O>, slot: Slot) {
         if self.sessions.is_stale(slot, turn.now, turn.lifetimes) {
             self.end_expired(turn, slot);
         } else {
             self.end(turn, slot, EndReason::Evicted);
         }
-        true
     }
 
     /// Ends a session: counters, tombstone, log.

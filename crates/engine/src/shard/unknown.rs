@@ -17,7 +17,7 @@ use super::census::Member;
 use super::gateway::named;
 use super::known::comes_from_its_side;
 use super::records::{Conversation, Descent, Record};
-use super::{Arrival, Core, Fate, Lookup, Packet, Turn, first_query};
+use super::{Arrival, Core, Fate, Lookup, Packet, Turn, first_query, query};
 
 impl<F: Frame, M: Memory> Core<F, M> {
     /// Judges a packet that no living session claims. `successor_of`: the session with the same key whose
@@ -117,7 +117,9 @@ impl<F: Frame, M: Memory> Core<F, M> {
         }
     }
 
-    /// What lets a packet in because a gateway has announced it: the rule of the session that it read.
+    /// What lets a packet in because a gateway has announced it: the rule of the session that it read. None, too, where
+    /// the rules themselves have the packet's session read: a control conversation is no less one for having been
+    /// announced, as a registrar's calls to the Contact of a SIP telephone are.
     pub(super) fn expected(
         &self,
         now: Time,
@@ -138,6 +140,12 @@ impl<F: Frame, M: Memory> Core<F, M> {
         let gateway = named(expectation.gateway)?;
         let descent = Descent { gateway, parent: expectation.parent };
         let decision = descent.decide(snapshot)?;
+        // Nothing that is announced is ICMP.
+        let own = query(snapshot, port, &lookup.key, lookup.side, None);
+        let own = snapshot.policy.decide(&own);
+        if own.action == Action::Allow && reading(&own.service).is_some() {
+            return None;
+        }
         // The announced connection is not read, and does not end with an answer.
         Some(Grant { reads: None, claims: Some((found, descent)), ..Grant::of(&decision) })
     }
@@ -184,6 +192,19 @@ impl<F: Frame, M: Memory> Core<F, M> {
             });
             return refused(remark.into());
         }
+        // A successor takes the room of what it succeeds.
+        let is_crowded = successor_of.is_none() && !self.sessions.has_entry(&lookup.key);
+        let victim = if is_crowded && self.sessions.has_place(lookup.hash) {
+            self.victim(turn, &lookup.key)
+        } else {
+            None
+        };
+        if is_crowded && victim.is_none() {
+            let is_full = self.sessions.len() >= self.sessions.capacity();
+            return refused(if is_full { Cut::TableFull } else { Cut::Ipv6TableFull }.into());
+        }
+        // Not before it is sure of room, since a packet that comes again could not claim again; and before anything ends
+        // for it, which may be what announced it.
         if let Some((found, descent)) = &claims {
             if !self.publisher.table().claim(*found) {
                 return None;
@@ -192,6 +213,9 @@ impl<F: Frame, M: Memory> Core<F, M> {
         }
         if let Some(slot) = successor_of {
             self.end(turn, slot, EndReason::Reopened);
+        }
+        if let Some(slot) = victim {
+            self.evict(turn, slot);
         }
         let opening = Opening {
             initiator: lookup.side,
@@ -203,13 +227,6 @@ impl<F: Frame, M: Memory> Core<F, M> {
             // The end of a marked session is written to the log.
             mark: log.at_end(),
         };
-        let is_crowded = !self.sessions.has_entry(&lookup.key);
-        if is_crowded
-            && !(self.sessions.has_place(lookup.hash) && self.make_room(turn, &lookup.key))
-        {
-            let is_full = self.sessions.len() >= self.sessions.capacity();
-            return refused(if is_full { Cut::TableFull } else { Cut::Ipv6TableFull }.into());
-        }
         let opened =
             self.sessions.open(&lookup.key, lookup.hash, opening, turn.now, turn.lifetimes);
         let Ok(slot) = opened else {

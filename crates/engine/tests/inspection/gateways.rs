@@ -5,13 +5,13 @@
 
 use std::time::Duration;
 
-use engine::{Counter, EndReason, Ended, EventKind, Gateway, Remark, Time};
+use engine::{Counter, EndReason, Ended, EventKind, Gateway, Limits, Remark, Time};
 use policy::{LogWhen, Rule, ServiceItem, builtin_services};
 use testkit::packet::flags::{ACK, PSH_ACK, RST, SYN, SYN_ACK};
 use testkit::packet::{Frame, IcmpError, TCP, Tcp, fragment_v4};
 
 use crate::harness::{INSIDE, OUTSIDE, Plan, Rig};
-use crate::transcript::{Played, Step, change, inside, outcome, outside, play, swapped};
+use crate::transcript::{Played, Step, change, inside, outcome, outside, play, play_with, swapped};
 
 const CLIENT: &str = "10.0.0.1:40000";
 const ASKER: &str = "10.0.0.1:5001";
@@ -380,4 +380,65 @@ fn ten_thousand_children_find_their_way() {
         assert!(elsewhere > 4_000, "{elsewhere} children at another worker");
         rig.check();
     }
+}
+
+/// A telephone registers from another port than it is called at, and both sides may call by the rules.
+#[test]
+fn what_a_rule_has_read_is_read_though_it_is_expected() {
+    const PHONE: &str = "10.0.0.1:5062";
+    const REGISTRAR: &str = "192.0.2.69:5060";
+    let mut plan = plan();
+    let rule = Rule { services: services(&["sip"]), ..plan.policy.rules[0].clone() };
+    let back = Rule {
+        name: "outside-in".to_owned(),
+        from: rule.to.clone(),
+        to: rule.from.clone(),
+        ..rule.clone()
+    };
+    plan.policy.rules = vec![rule, back];
+    let register = "REGISTER sip:x SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.0.1:5062\r\nCall-ID: r\r\n\
+        CSeq: 1 REGISTER\r\nContact: <sip:p@10.0.0.1:5060>\r\n\r\n";
+    let invite = "INVITE sip:p@10.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.69:5060\r\nCall-ID: c\r\n\
+        CSeq: 1 INVITE\r\nContact: <sip:q@192.0.2.69:5060>\r\nContent-Type: application/sdp\r\n\r\n\
+        v=0\r\no=- 1 1 IN IP4 192.0.2.69\r\ns=-\r\nc=IN IP4 192.0.2.69\r\nt=0 0\r\nm=audio 30000 RTP/AVP 0\r\n";
+    let called = swapped(Frame::udp(REGISTRAR, "10.0.0.1:5060", invite));
+    let played = play(
+        &plan,
+        &[
+            inside(0.0, &Frame::udp(PHONE, REGISTRAR, register), "forward original first s0 new"),
+            outside(1.0, &called, "forward original first s1 new"),
+            // The media that the caller wants to receive.
+            inside(
+                1.1,
+                &Frame::udp("10.0.0.1:40000", "192.0.2.69:30000", "rtp"),
+                "forward original first s2 new",
+            ),
+        ],
+    );
+    assert_eq!(played.rule(1), "outside-in");
+}
+
+/// What is announced is not used up by a packet for which there is no room: it comes again.
+#[test]
+fn what_finds_no_room_stays_expected() {
+    let mut plan = plan();
+    plan.limits = Limits::new(2, 2);
+    let rest = Rule { services: vec![ServiceItem::ANY], ..plan.policy.rules[0].clone() };
+    plan.policy.rules.push(Rule { name: "rest".to_owned(), ..rest });
+    plan.timeouts.set(session::TimeoutClass::UdpStream, Duration::from_secs(5));
+    let mut steps = Vec::new();
+    let mut control = Control::open(&mut steps);
+    let asked = Frame::udp(ASKER, "192.0.2.69:999", "?");
+    let answer = swapped(Frame::udp("192.0.2.69:999", ASKER, "!"));
+    let data = syn("192.0.2.69:20", "10.0.0.1:5001");
+    steps.extend([
+        inside(0.25, &asked, "forward original first s1 new"),
+        outside(0.26, &answer, "forward reply stream s1"),
+        control.says(0.4, "PORT 10,0,0,1,19,137\r\n", UP),
+        outside(0.5, &data, "drop table_full"),
+        Step::Sessions(1.9, 1),
+        outside(2.0, &data, "forward original syn_sent s2 new"),
+    ]);
+    let played = play_with(1, &plan, &steps);
+    assert_eq!(count(&played, Counter::Claimed(Gateway::Ftp)), 1);
 }
