@@ -206,24 +206,31 @@ impl<'a> Checker<'a> {
         Some(objects.addresses.set(self, &items))
     }
 
-    /// One packet has one gateway.
+    /// One packet has one gateway, which reads it in one way.
     fn check_gateways(&mut self, items: &[ServiceItem], at: &At) {
         let read = items.iter().filter_map(|item| Some((item, item.traits.gateway?)));
         for (index, (item, gateway)) in read.clone().enumerate() {
             let clash = read.clone().take(index).find(|(other, other_gateway)| {
-                *other_gateway != gateway && other.matches.overlaps(&item.matches)
+                let differ =
+                    *other_gateway != gateway || other.traits.reading != item.traits.reading;
+                differ && other.matches.overlaps(&item.matches)
             });
             if let Some((other, other_gateway)) = clash {
-                let message = format!(
-                    "the services {:?} and {:?} give one packet two gateways: {other_gateway} and {gateway}",
-                    other.service, item.service
-                );
-                self.error(
-                    Subject::Gateway,
-                    at,
-                    message,
-                    "put them into two rules, or part their ports",
-                );
+                let names = format!("the services {:?} and {:?}", other.service, item.service);
+                let (message, hint) = if other_gateway == gateway {
+                    (
+                        format!("{names} have the gateway {gateway} read one packet in two ways"),
+                        "name one of the two, or let strict and third_party be the same in both",
+                    )
+                } else {
+                    (
+                        format!(
+                            "{names} give one packet two gateways: {other_gateway} and {gateway}"
+                        ),
+                        "put them into two rules, or part their ports",
+                    )
+                };
+                self.error(Subject::Gateway, at, message, hint);
             }
         }
     }

@@ -180,34 +180,59 @@ impl<'a> Services<'a> {
                 item.traits.timeouts = item.traits.timeouts.overlaid(&own);
             }
         }
+        let mut is_sound = true;
         if let Some(node) = section.get("gateway") {
-            let gateway = checker.choice(&node, Gateway::ALL, Gateway::name)?;
-            for item in &mut items {
-                checker.give_gateway(item, gateway, &node.at);
+            match checker.choice(&node, Gateway::ALL, Gateway::name) {
+                Some(gateway) => {
+                    for item in &mut items {
+                        checker.give_gateway(item, gateway, &node.at);
+                    }
+                }
+                None => is_sound = false,
             }
         }
-        for (key, set) in READING {
+        for (key, set, heeded_by) in READING {
             let Some(node) = section.get(key) else { continue };
-            let wanted = checker.boolean(&node)?;
-            if !items.iter().any(|item| item.traits.gateway.is_some()) {
+            let Some(wanted) = checker.boolean(&node) else {
+                is_sound = false;
+                continue;
+            };
+            let gateways = items.iter().filter_map(|item| item.traits.gateway);
+            if gateways.clone().next().is_none() && section.get("gateway").is_none() {
                 let message = format!("{key:?} says how a gateway reads, and here is none");
                 let hint = "name the gateway: gateway = \"sip\"";
                 checker.error(Subject::Gateway, &node.at, message, hint);
+            }
+            if let Some(gateway) = gateways.clone().next()
+                && !gateways.clone().any(|gateway| heeded_by.contains(&gateway))
+            {
+                let message = format!("{key:?} has no effect on the gateway {gateway}");
+                let heeding: Vec<_> = heeded_by.iter().map(|gateway| gateway.name()).collect();
+                let hint = format!("it is heeded by {}: leave it out", heeding.join(", "));
+                checker.warning(Subject::Gateway, &node.at, message, hint);
             }
             for item in &mut items {
                 set(&mut item.traits.reading, wanted);
             }
         }
-        Some(items)
+        is_sound.then_some(items)
     }
 }
 
 type SetReading = fn(&mut ReadingTraits, bool);
 
-/// The keys that say how a service's gateway reads.
-const READING: [(&str, SetReading); 2] = [
-    ("strict", |reading, wanted| reading.strict = wanted),
-    ("third_party", |reading, wanted| reading.third_party = wanted),
+/// The keys that say how a service's gateway reads, and which gateways heed them.
+const READING: [(&str, SetReading, &[Gateway]); 2] = [
+    (
+        "strict",
+        |reading, wanted| reading.strict = wanted,
+        &[Gateway::Ftp, Gateway::Sip, Gateway::Mgcp],
+    ),
+    (
+        "third_party",
+        |reading, wanted| reading.third_party = wanted,
+        &[Gateway::Sip, Gateway::Mgcp, Gateway::Irc],
+    ),
 ];
 
 /// The protocols over which a gateway reads its control conversation.

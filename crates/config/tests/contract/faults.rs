@@ -369,6 +369,12 @@ fn services() {
             "gateway",
         ),
         (
+            "[services]\na = { items = [\"tcp/1\"], gateway = \"ftq\", strict = \"yes\", third_party = 1 }",
+            "\"yes\"",
+            "true or false is needed",
+            "without quotation marks",
+        ),
+        (
             "[services]\na = { gateway = \"ftp\" }",
             "{ gateway = \"ftp\" }",
             "\"items\" is missing",
@@ -385,6 +391,12 @@ fn services() {
             "[\"ftp\", \"odd\"]",
             "one packet two gateways: ftp and rtsp",
             "two rules",
+        ),
+        (
+            "service = [\"sip\", \"ours\"]\n[services]\nours = { items = [\"sip\"], strict = true }",
+            "[\"sip\", \"ours\"]",
+            "have the gateway sip read one packet in two ways",
+            "the same in both",
         ),
     ]);
 }

@@ -111,6 +111,7 @@ ethertypes = ["lacp", 0x0800, "0x0806"]
 short = { items = ["tcp/80", "tcp/81"], timeouts = { tcp_established = "1m" } }
 long = { items = ["tcp/1-100"], timeouts = { tcp_established = "1d" } }
 other = { items = ["tcp/443"], timeouts = { tcp_established = "2d" } }
+lab-ftp = { items = ["tcp/2121"], gateway = "ftp", third_party = true }
 
 [[rule]]
 name = "unlike"
