@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use policy::{PortIndex, RuleId, ZoneId};
 use session::track::Protocol;
-use session::{Slot, Summary, Time};
+use session::{Context, Slot, Summary, Time};
 
 use crate::{Gateway, ParentId, Snapshot};
 
@@ -55,6 +55,8 @@ pub struct SessionView {
     pub to: ZoneId,
     /// The outermost VLAN.
     pub vlan: Option<u16>,
+    /// The domain of its wire and all of its VLANs: with protocol and ends this is its key.
+    pub context: Context,
     /// The state's name.
     pub state: &'static str,
     /// The rule that allows it.
@@ -101,6 +103,7 @@ impl SessionView {
             from,
             to,
             vlan: context.vlan(),
+            context,
             state: summary.track.state_name(),
             rule: (summary.rule != u32::MAX).then_some(RuleId(summary.rule)),
             generation: summary.generation,

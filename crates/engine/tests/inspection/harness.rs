@@ -286,7 +286,7 @@ impl Rig {
                     listed[Counter::Sessions(view.protocol, state).index()] += 1;
                     let (one, other) = (view.source, view.destination);
                     let ends = (one.min(other), one.max(other));
-                    let new = keys.insert((view.protocol_number, ends, view.vlan));
+                    let new = keys.insert((view.protocol_number, ends, view.context));
                     assert!(new, "two sessions of one key: {view:?}");
                 });
             }
