@@ -32,7 +32,8 @@ fn busy_box(names: &mut RuleNames) -> (Dataplane, TempDir) {
     let workers = wait_until_settled(&plane, SESSIONS.into());
     let lost: u64 = workers.iter().map(|worker| worker.handover_full).sum();
     let sessions: u64 = workers.iter().map(|worker| worker.counters.sessions()).sum();
-    assert_eq!(sessions + lost, u64::from(SESSIONS));
+    // A full ring loses packets before their session is opened, and after, on the way to the port's worker.
+    assert!(sessions <= u64::from(SESSIONS) && sessions + lost >= u64::from(SESSIONS));
     (plane, folder)
 }
 
