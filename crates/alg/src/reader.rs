@@ -24,12 +24,13 @@ pub enum Reading {
 }
 
 /// Reads one control conversation: one that comes in datagrams by [`Self::datagram`], one over TCP by
-/// [`Self::begins`], [`Self::segment`] and [`Self::acknowledged`].
+/// [`Self::begins`], [`Self::answered`], [`Self::segment`] and [`Self::acknowledged`].
 ///
 /// A segment that is refused must not reach the endpoint; its announcements count for nothing. What the
 /// reader has of it stays: when it is sent again it is refused again.
 #[derive(Debug)]
 pub struct Reader {
+    protocol: Protocol,
     dialogue: Speaking,
     /// What the original direction says, and the reply direction.
     streams: [Stream; 2],
@@ -48,6 +49,18 @@ enum Speaking {
 }
 
 impl Speaking {
+    fn new(protocol: Protocol) -> Self {
+        match protocol {
+            Protocol::Ftp => Self::Ftp(Ftp::default()),
+            Protocol::Irc => Self::Irc(Irc::default()),
+            Protocol::Tftp => Self::Tftp(Tftp),
+            Protocol::Sip => Self::Sip(Sip::default()),
+            Protocol::Rtsp => Self::Rtsp(Rtsp::default()),
+            Protocol::Pptp => Self::Pptp(Pptp::default()),
+            Protocol::Mgcp => Self::Mgcp(Mgcp::default()),
+        }
+    }
+
     fn dialogue(&mut self) -> &mut dyn Dialogue {
         match self {
             Self::Ftp(dialogue) => dialogue,
@@ -65,16 +78,8 @@ impl Reader {
     /// A conversation of which nothing has been read.
     #[must_use]
     pub fn new(protocol: Protocol) -> Self {
-        let dialogue = match protocol {
-            Protocol::Ftp => Speaking::Ftp(Ftp::default()),
-            Protocol::Irc => Speaking::Irc(Irc::default()),
-            Protocol::Tftp => Speaking::Tftp(Tftp),
-            Protocol::Sip => Speaking::Sip(Sip::default()),
-            Protocol::Rtsp => Speaking::Rtsp(Rtsp::default()),
-            Protocol::Pptp => Speaking::Pptp(Pptp::default()),
-            Protocol::Mgcp => Speaking::Mgcp(Mgcp::default()),
-        };
-        Self { dialogue, streams: Default::default(), stopped: false }
+        let dialogue = Speaking::new(protocol);
+        Self { protocol, dialogue, streams: Default::default(), stopped: false }
     }
 
     /// Whether it has stopped reading: it will pass everything and announce nothing from now on.
@@ -105,6 +110,26 @@ impl Reader {
         if !self.stopped && !stream.is_running() {
             stream.begin(first);
         }
+    }
+
+    /// A SYN-ACK was seen in direction `from`: its first octet will have the number `first`, and `number` is what it
+    /// acknowledges.
+    ///
+    /// If octets have been seen, and these are not the numbers of their connection, the two sides have lost it and
+    /// begin another between the same ports: so does the reading.
+    pub fn answered(&mut self, from: Direction, first: SeqNum, number: SeqNum) {
+        if self.stopped {
+            return;
+        }
+        let [speaker, other] = [from, from.reversed()].map(|side| &self.streams[side.index()]);
+        let repeated = speaker.has_begun() && speaker.began_at(first);
+        // With octets on the SYN (RFC 7413) it may acknowledge them.
+        let strange = speaker.is_running() || (other.is_running() && !other.reaches(number));
+        if strange && !repeated {
+            *self = Self::new(self.protocol);
+            self.streams[from.reversed().index()].begin(number);
+        }
+        self.begins(from, first);
     }
 
     /// Reads a segment's payload whose first octet has the number `number`. A stream whose beginning was

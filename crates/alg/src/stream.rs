@@ -38,6 +38,8 @@ const IDLE: usize = 1024;
 #[derive(Debug, Default)]
 pub(crate) struct Stream {
     course: Course,
+    /// The number of its very first octet, if that is known.
+    first: SeqNum,
     /// The sequence number of `octets[0]`.
     origin: SeqNum,
     octets: Vec<u8>,
@@ -93,7 +95,17 @@ impl Stream {
 
     /// Its first octet will have this number.
     pub(crate) fn begin(&mut self, first: SeqNum) {
-        *self = Self { course: Course::Begun, origin: first, ..Self::default() };
+        *self = Self { course: Course::Begun, first, origin: first, ..Self::default() };
+    }
+
+    /// Whether its first octet has this number.
+    pub(crate) fn began_at(&self, number: SeqNum) -> bool {
+        self.first == number
+    }
+
+    /// Whether all before this number may be what has come of it.
+    pub(crate) fn reaches(&self, number: SeqNum) -> bool {
+        usize::try_from(number.since(self.origin)).is_ok_and(|at| at <= self.whole)
     }
 
     /// What of a segment is new, or could be the first copy that the endpoint gets. Copies of what it has
@@ -233,6 +245,11 @@ impl Stream {
     pub(crate) fn acknowledge(&mut self, number: SeqNum) -> Continuity {
         let distance = number.since(self.origin).cast_signed();
         let Ok(at) = usize::try_from(distance) else { return Continuity::Unbroken };
+        if self.course == Course::Begun && at > 1 {
+            // Of nothing but a SYN no more can be acknowledged than that, and a FIN: this speaks of an older connection
+            // between the same ports (RFC 9293 §3.5.1, figure 9).
+            return Continuity::Unbroken;
+        }
         if at > 0 {
             self.course = Course::Running;
         }
@@ -244,7 +261,8 @@ impl Stream {
             return Continuity::Unbroken;
         }
         if at >= self.octets.len() {
-            *self = Self { course: Course::Running, origin: number, ..Self::default() };
+            let first = self.first;
+            *self = Self { course: Course::Running, first, origin: number, ..Self::default() };
         } else {
             [self.kept, self.read, self.whole, self.acknowledged] = [at; 4];
             self.skip = 0;

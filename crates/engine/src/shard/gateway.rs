@@ -49,8 +49,10 @@ impl Conversation {
         let reading = match &packet.descriptor.transport {
             Transport::Udp(_) => reader.datagram(from, packet.payload(), &mut notes),
             Transport::Tcp(segment) => {
-                if segment.flags.syn() {
-                    reader.begins(from, segment.seq + 1);
+                match (segment.flags.syn(), segment.flags.ack()) {
+                    (true, true) => reader.answered(from, segment.seq + 1, segment.ack),
+                    (true, false) => reader.begins(from, segment.seq + 1),
+                    (false, _) => {}
                 }
                 // An endpoint takes no data from a reset (RFC 9293 §3.10.7.4).
                 let reading = if segment.payload == 0 || segment.flags.rst() {

@@ -442,3 +442,73 @@ fn what_finds_no_room_stays_expected() {
     let played = play_with(1, &plan, &steps);
     assert_eq!(count(&played, Counter::Claimed(Gateway::Ftp)), 1);
 }
+
+/// The segments of a handshake by which the client begins at `client` and the server at `server`.
+fn handshake(time: f64, client: u32, server: u32, expected: [&'static str; 3]) -> [Step; 3] {
+    let tcp = |flags, sequence, acknowledgement| Tcp { flags, sequence, acknowledgement, ..TCP };
+    let up = |tcp| Frame::tcp(CLIENT, FTPD, tcp);
+    let down = |tcp| swapped(Frame::tcp(FTPD, CLIENT, tcp));
+    [
+        inside(time, &up(tcp(SYN, client.wrapping_sub(1), 0)), expected[0]),
+        outside(time + 0.1, &down(tcp(SYN_ACK, server.wrapping_sub(1), client)), expected[1]),
+        inside(time + 0.2, &up(tcp(ACK, client, server)), expected[2]),
+    ]
+}
+
+/// The old connection is known to one side only (RFC 9293 §3.5.1): what speaks of it does not lead the reader astray.
+#[test]
+fn an_older_connection_does_not_disturb_the_reading() {
+    const SYN_SENT: &str = "forward original syn_sent s0";
+    const SYN_RECEIVED: &str = "forward reply syn_received s0";
+    for old in [5_000_000, 100_u32.wrapping_sub(5_000_000)] {
+        let (client, server) = (100, 778);
+        let challenge = Tcp { flags: ACK, sequence: 999, acknowledgement: old, ..TCP };
+        let reset = Tcp { flags: RST, sequence: old, ..TCP };
+        let [first, ..] = handshake(0.0, client, server, ["forward original syn_sent s0 new"; 3]);
+        let mut steps = vec![
+            first,
+            outside(
+                0.1,
+                &swapped(Frame::tcp(FTPD, CLIENT, challenge)),
+                "forward reply syn_sent s0",
+            ),
+            inside(0.2, &Frame::tcp(CLIENT, FTPD, reset), SYN_SENT),
+        ];
+        steps.extend(handshake(1.0, client, server, [SYN_SENT, SYN_RECEIVED, UP]));
+        let mut control = Control { client, server };
+        steps.extend([
+            control.says(2.0, "PASV\r\n", UP),
+            control.answers(2.1, "220 hi\r\n227 (192,0,2,69,195,80)\r\n", DOWN),
+            inside(
+                2.2,
+                &Frame::tcp("10.0.0.1:40001", "192.0.2.69:50000", Tcp { flags: SYN, ..TCP }),
+                "forward original syn_sent s1 new",
+            ),
+        ]);
+        play(&plan(), &steps);
+    }
+}
+
+/// Both sides have lost the connection, and begin another between the same ports.
+#[test]
+fn a_connection_that_begins_anew_is_read_anew() {
+    for client in [9_000_000, 100_u32.wrapping_sub(9_000_000)] {
+        let mut steps = Vec::new();
+        let mut old = Control::open(&mut steps);
+        steps.extend([old.answers(0.3, "220-Welcome\r\n", DOWN), old.says(0.4, "PORT 10,0,", UP)]);
+        let mut control = Control { client, server: 888_889 };
+        let received = "forward reply syn_received s0";
+        steps.extend(handshake(3.0, client, control.server, [UP, received, UP]));
+        steps.extend([
+            control.answers(4.0, "220 hi\r\n", DOWN),
+            control.says(4.1, "PASV\r\n", UP),
+            control.answers(4.2, "227 (192,0,2,69,195,80)\r\n", DOWN),
+            inside(
+                4.3,
+                &Frame::tcp("10.0.0.1:40001", "192.0.2.69:50000", Tcp { flags: SYN, ..TCP }),
+                "forward original syn_sent s1 new",
+            ),
+        ]);
+        play(&plan(), &steps);
+    }
+}
