@@ -52,7 +52,8 @@ pub struct PortStats {
     pub rx_errors: u64,
     /// Frames that could not be transmitted.
     pub tx_errors: u64,
-    /// Times that no mbuf could be had for a received frame.
+    /// Times that no mbuf could be had for a received frame. net_null and net_af_packet (22.11) do not count them: the
+    /// one makes its frames, and those of the other wait in the kernel's ring.
     pub rx_no_mbuf: u64,
 }
 
