@@ -126,9 +126,16 @@ fn main() -> Result<(), Box<dyn Error>> {
     for flag in &machine {
         shim.flag(flag);
     }
-    // Of `-Zsanitizer=thread`, which `cargo xtask sanitize` builds with.
-    if env::var("CARGO_CFG_SANITIZE").is_ok_and(|names| names.split(',').any(|it| it == "thread")) {
-        shim.define("SALLYPORT_THREAD_SANITIZER", None);
+    // Of `-Zsanitizer`, which `cargo xtask sanitize` builds with. DPDK's inline code stays as its library is: without.
+    let sanitizers = env::var("CARGO_CFG_SANITIZE").unwrap_or_default();
+    for sanitizer in sanitizers.split(',') {
+        match sanitizer {
+            "thread" => shim.define("SALLYPORT_THREAD_SANITIZER", None),
+            "address" => {
+                shim.define("SALLYPORT_ADDRESS_SANITIZER", None).flag("-fno-sanitize=address")
+            }
+            _ => &mut shim,
+        };
     }
     shim.compile("sallyport_dpdk_shim");
 

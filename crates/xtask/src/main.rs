@@ -29,7 +29,8 @@ cargo xtask <command>
   differential    the comparison with the kernel's connection tracking, longer than in the test:
                   DIFFERENTIAL_SECONDS (600) and DIFFERENTIAL_SEED (the time) from the environment
   sanitize        everything that threads share, under ThreadSanitizer, and the unsafe code, under
-                  AddressSanitizer; builds all of it anew for each
+                  AddressSanitizer; builds all of it anew for each, the standard library (rust-src)
+                  too: some minutes, and 2 GB below target/sanitize
   demo [--keep]   two hosts joined through the firewall, shown with evidence;
                   --keep leaves the box running to play with, until Ctrl-C
   image           build the container image and run it, with buildah and podman

@@ -4,7 +4,8 @@
 //! does not understand fences, and the standard library that is delivered ends an `Arc` with one; so the library is
 //! built anew for it, with the load that it has there instead, and nothing needs to be suppressed. DPDK stays as it
 //! is: the shim of `dpdk-sys` tells ThreadSanitizer of the order that DPDK's rings, pools and queues keep (its `GIVEN`
-//! and `TAKEN`). Frames of the whole plane go through net_pcap devices, and need no network namespace.
+//! and `TAKEN`), and AddressSanitizer of the mbufs that are another's (its `GONE` and `HERE`). Frames of the whole
+//! plane go through net_pcap devices, and need no network namespace.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -19,6 +20,8 @@ const TARGET: &str = "x86_64-unknown-linux-gnu";
 /// One build with one sanitizer, and the tests that it runs.
 struct Run {
     title: &'static str,
+    /// The folder of its build, below `target/sanitize`.
+    folder: &'static str,
     flags: &'static str,
     /// Further words for cargo.
     words: &'static [&'static str],
@@ -31,6 +34,7 @@ struct Run {
 const RUNS: [Run; 2] = [
     Run {
         title: "what threads share, under ThreadSanitizer",
+        folder: "thread",
         flags: "-Zsanitizer=thread",
         words: &["-Zbuild-std"],
         options: ("TSAN_OPTIONS", "halt_on_error=1 second_deadlock_stack=1"),
@@ -39,6 +43,7 @@ const RUNS: [Run; 2] = [
     },
     Run {
         title: "the unsafe code, under AddressSanitizer",
+        folder: "address",
         flags: "-Zsanitizer=address",
         words: &[],
         // What DPDK allocates once and keeps until the end of the process is no leak.
@@ -53,14 +58,13 @@ pub(crate) fn run() -> Result<ExitCode> {
     nextest::ensure()?;
     ensure_library_source()?;
     let mut faults = 0;
-    for Run { title, flags, words, options, packages, tests } in &RUNS {
+    for Run { title, folder, flags, words, options, packages, tests } in &RUNS {
         let mut command = cargo();
         command
             .args(["nextest", "run", "--target", TARGET, "--no-fail-fast", "-E", tests])
             .args(*words)
             .args(packages.iter().flat_map(|package| ["-p", package]))
-            // Not among the ordinary builds; what runs on the host is the same for both.
-            .env("CARGO_TARGET_DIR", checkout().join("target/sanitize"))
+            .env("CARGO_TARGET_DIR", checkout().join("target/sanitize").join(folder))
             .env("CARGO_PROFILE_DEV_DEBUG", "line-tables-only")
             .env("CARGO_INCREMENTAL", "0")
             .env("RUSTC_BOOTSTRAP", "1")
