@@ -71,6 +71,19 @@ pub(crate) const DIFFERENCES: &[Difference] = &[
                  the kernel counts it, and lets it be acknowledged",
     },
     Difference {
+        name: "untaken_data_of_syn",
+        holds: |case| {
+            let with_data = |one: &Case<'_>| one.note.contains("syn with data");
+            case.we_passed()
+                && case.side == Side::Responder
+                && segment(case, |tcp| tcp.payload > 0)
+                && case.earlier.iter().any(with_data)
+        },
+        reason: "the responder took less of a SYN than its data (RFC 7413 §4.1.3), and its window is smaller than that: to \
+                 the kernel the initiator, which goes on behind its SYN, is a window late, so its windows do not \
+                 count, and the responder's data come to lie beyond them",
+    },
+    Difference {
         name: "data_after_acknowledged_fin",
         holds: |case| refused(case, &["tcp_data_after_fin"]),
         reason: "nothing follows a FIN that was acknowledged (RFC 9293 §3.6); the kernel holds data only to the \
