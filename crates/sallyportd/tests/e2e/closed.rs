@@ -141,7 +141,8 @@ fn sigterm_under_traffic_drains_and_ends_with_status_0() {
     drop(flood);
     let log = site.daemon.log();
     assert_eq!(status.and_then(|status| status.code()), Some(0), "{log}");
-    assert!(took < Duration::from_secs(2), "it took {took:?}");
+    // The drain, the workers' last look and the log's last words have 2 s together; the rest is for a loaded machine.
+    assert!(took < Duration::from_secs(5), "it took {took:?}");
     let (_, end) = log.split_once("info: told to end\n").expect("it was told");
     assert!(
         end.starts_with("info: ended after"),
