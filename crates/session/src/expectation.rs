@@ -7,7 +7,7 @@
 //!
 //! An expectation is *published* by the worker that owns the announcing session, before it sends the
 //! announcing packet; *claimed* by the first packet that fits, at whichever worker owns that packet; or
-//! *retired* by its publisher. [`Publisher`] is the one writer of a region and keeps its books, [`Place`] is
+//! *retired* by its publisher. [`Publisher`] is the one writer of a region and keeps its books, `Place` is
 //! what one writer and many claimers share. A packet that finds no session costs one load while nothing is
 //! expected, and while something is two buckets a worker: of those who wait for its source, and for any source.
 //!
