@@ -137,12 +137,13 @@ fn sigterm_under_traffic_drains_and_ends_with_status_0() {
     std::thread::sleep(Duration::from_millis(500));
     let received = site.ctl().balance().received;
     assert!(received > 100, "there is traffic: {received}");
-    let (took, status) = site.daemon.end(Signal::SIGTERM, SOON * 2);
+    let (took, status) = site.daemon.end(Signal::SIGTERM, SOON * 10);
     drop(flood);
     let log = site.daemon.log();
     assert_eq!(status.and_then(|status| status.code()), Some(0), "{log}");
-    // The drain, the workers' last look and the log's last words have 2 s together; the rest is for a loaded machine.
-    assert!(took < Duration::from_secs(5), "it took {took:?}");
+    // The drain, the workers' last look and the log's last words have 2 s together; then the kernel removes the
+    // interfaces, which has taken 7 s under this flood.
+    assert!(took < Duration::from_secs(20), "it took {took:?}");
     let (_, end) = log.split_once("info: told to end\n").expect("it was told");
     assert!(
         end.starts_with("info: ended after"),
