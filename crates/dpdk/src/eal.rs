@@ -18,6 +18,7 @@ use crate::hugepages::{HugepageShortage, Hugepages};
 use crate::mbuf;
 use crate::mempool::PoolPointer;
 use crate::runtime_dir;
+use crate::signals;
 
 /// EAL starts once in a process's life, even if that start fails.
 static STARTED: AtomicBool = AtomicBool::new(false);
@@ -199,7 +200,8 @@ pub struct Eal(Arc<Environment>);
 
 impl Eal {
     /// Starts DPDK on this thread, which is pinned to the control core first so that EAL's own threads stay
-    /// there too. It touches no port.
+    /// there too. It touches no port. Neither this thread nor those that it starts afterwards take real-time
+    /// signals, and the process ignores SIGIO: drivers raise them for each frame, and EAL's threads take them.
     pub fn start(config: &EalConfig) -> Result<Self, EalError> {
         check_version()?;
         if config.hugepages {
@@ -219,6 +221,7 @@ impl Eal {
         }
         init(strings)
             .map_err(|source| EalError::Init { arguments: arguments.join(" "), source })?;
+        signals::leave_to_eal();
         // SAFETY: called after rte_eal_init; hands C's `stderr` to rte_openlog_stream, which stores it.
         unsafe { dpdk_sys::shim_log_to_stderr() };
         mbuf::register_tag().map_err(EalError::Tag)?;

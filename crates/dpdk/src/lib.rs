@@ -39,6 +39,7 @@ mod queue;
 mod ring;
 mod rss;
 mod runtime_dir;
+mod signals;
 
 pub use affinity::{PinError, pin_current_thread, socket_of_core};
 pub use attach::{AttachError, DetachError, EthPortId, PortLookupError};

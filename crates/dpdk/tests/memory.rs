@@ -2,8 +2,9 @@
 
 mod process;
 
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
+use std::{fs, thread};
 
 use dpdk::{
     BURST, Eal, EalConfig, EalError, Mbuf, MbufBurst, Mempool, MempoolError, NoRoom, RegisterError,
@@ -28,6 +29,34 @@ fn eal_starts_once_and_leaves_nothing_behind() {
         assert!(matches!(eal.shutdown(), Err(ShutdownError::StillHeld(1))));
         other.shutdown().unwrap();
         assert!(!directory.exists());
+    });
+}
+
+/// Field of /proc/self/task/THREAD/status that is a set of signals: bit 0 is signal 1.
+fn signals(thread: &Path, field: &str) -> u64 {
+    let status = fs::read_to_string(thread.join("status")).expect("a thread that lives");
+    let set = status.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(":\t"));
+    u64::from_str_radix(set.expect("the kernel tells it"), 16).expect("a number in base 16")
+}
+
+#[test]
+fn only_eals_own_threads_take_the_signals_of_devices() {
+    /// From SIGRTMIN, which is 34 with glibc, to SIGRTMAX, which is 64.
+    const REAL_TIME: u64 = u64::MAX << 33;
+    alone(|| {
+        let this = Path::new("/proc/thread-self");
+        assert_eq!(signals(this, "SigBlk") & REAL_TIME, 0);
+        let eal = start();
+        assert_eq!(signals(this, "SigBlk") & REAL_TIME, REAL_TIME);
+        let later = thread::spawn(move || signals(this, "SigBlk") & REAL_TIME);
+        assert_eq!(later.join().unwrap(), REAL_TIME);
+        let name = |task: &Path| fs::read_to_string(task.join("comm")).unwrap_or_default();
+        let mut tasks = fs::read_dir("/proc/self/task").unwrap().map(|task| task.unwrap().path());
+        let interrupts = tasks.find(|task| name(task).starts_with("eal-intr")).expect("its thread");
+        assert_eq!(signals(&interrupts, "SigBlk") & REAL_TIME, 0);
+        let io = 1 << (libc::SIGIO - 1);
+        assert_eq!(signals(this, "SigIgn") & io, io);
+        eal.shutdown().unwrap();
     });
 }
 

@@ -133,18 +133,16 @@ fn a_link_that_flaps_a_hundred_times_costs_nothing() {
 fn sigterm_under_traffic_drains_and_ends_with_status_0() {
     let mut site = usual();
     let folder = site.folder().join("flood.log");
-    let flood = site
-        .inside
-        .spawn(&["timeout", "3", "ping", "-f", "-s", "1000", &OUTSIDE_V4.to_string()], &folder);
+    let flood = ["ping", "-f", "-s", "1000", &OUTSIDE_V4.to_string()];
+    // It goes on for as long as the box takes.
+    let flood = site.inside.spawn(&flood, &folder);
     std::thread::sleep(Duration::from_millis(500));
     let received = site.ctl().balance().received;
     assert!(received > 100, "there is traffic: {received}");
-    let (took, status) = site.daemon.end(Signal::SIGTERM, SOON * 10);
+    let (took, status) = site.daemon.end(Signal::SIGTERM, SOON * 2);
     drop(flood);
     let log = site.daemon.log();
-    assert_eq!(status.and_then(|status| status.code()), Some(0), "{log}");
-    // The box has been seen to end only when the flood did, which it does 3 s after it began.
-    assert!(took < Duration::from_secs(20), "it took {took:?}");
+    assert_eq!(status.and_then(|status| status.code()), Some(0), "after {took:?}: {log}");
     let (_, end) = log.split_once("info: told to end\n").expect("it was told");
     assert!(
         end.starts_with("info: ended after"),
