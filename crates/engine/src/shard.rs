@@ -20,6 +20,7 @@ mod reject;
 mod related;
 mod short;
 mod skew;
+mod stages;
 mod unknown;
 mod upkeep;
 
@@ -43,7 +44,7 @@ use crate::{Arrivals, Cause, Cut, DropReason, Epitaph, Limits, Snapshot};
 use self::census::Census;
 use self::records::Records;
 use self::reject::Allowance;
-use self::short::Short;
+use self::stages::Stages;
 use self::upkeep::Sweep;
 
 /// Frames that are judged in one go.
@@ -184,6 +185,13 @@ enum Arrival {
     Otherwise,
 }
 
+impl Arrival {
+    #[inline]
+    fn of<F: Frame>(frame: &F, hops: u8) -> Self {
+        if hops == 0 { Self::FromPort(frame.rss_hash()) } else { Self::Otherwise }
+    }
+}
+
 /// A packet's key with its hash.
 #[derive(Clone, Copy)]
 struct Lookup {
@@ -217,14 +225,6 @@ enum Screened {
     Fragment(Descriptor),
     IcmpError(Descriptor),
     Tracked(Descriptor, Lookup),
-}
-
-/// Which way a frame of a burst goes.
-enum Stage {
-    /// The short way of plain packets.
-    Short(Short),
-    /// The whole way: the next of the frames that were screened.
-    Other,
 }
 
 impl<F: Frame, M: Memory> Shard<F, M> {
@@ -278,39 +278,15 @@ impl<F: Frame, M: Memory> Shard<F, M> {
         let Self { snapshot, core } = self;
         core.counters.received(burst.len());
         let mut turn = Turn::new(now, snapshot, core.pressure, out);
-        let mut stages = ArrayVec::<Stage, BURST>::new();
-        let mut others = ArrayVec::<Screened, BURST>::new();
+        let mut stages = Stages::default();
         for frame in burst.iter() {
-            if let Some(short) = core.prepare_short(&turn, frame) {
-                stages.push(Stage::Short(short));
-            } else {
-                others.push(core.prepare(&turn, frame));
-                stages.push(Stage::Other);
-            }
+            core.stage(&turn, frame, &mut stages);
         }
-        for stage in &mut stages {
-            if let Stage::Short(Short { lookup, .. }) = stage {
-                lookup.guess = core.sessions.prefetch_entry(lookup.hash);
-            }
-        }
-        for stage in &mut others {
-            if let Screened::Tracked(_, lookup) = stage {
-                lookup.guess = core.sessions.prefetch_entry(lookup.hash);
-            }
-        }
-        if let Some(place) = core.sketch.pick(stages.len()) {
-            core.look_among(place, &stages, &others);
-        }
+        core.fetch_entries(&mut stages);
+        let Stages { ways, others } = &stages;
         let mut others = others.iter();
-        for (frame, stage) in burst.drain(..).zip(&stages) {
-            match stage {
-                Stage::Short(short) => core.judge_plain(&mut turn, frame, short),
-                Stage::Other => {
-                    if let Some(screened) = others.next() {
-                        core.judge(&mut turn, frame, screened, 0);
-                    }
-                }
-            }
+        for (frame, way) in burst.drain(..).zip(ways) {
+            core.judge_staged(&mut turn, frame, way, &mut others, 0);
         }
         core.counters.set(Counter::Held, core.fragments.frames() as u64);
     }
@@ -319,18 +295,20 @@ impl<F: Frame, M: Memory> Shard<F, M> {
     pub fn accept(&mut self, now: Time, burst: &mut HandedBurst<F>, out: &mut impl Outbox<F>) {
         let Self { snapshot, core } = self;
         let mut turn = Turn::new(now, snapshot, core.pressure, out);
-        let looked_at = core.sketch.pick(burst.len());
-        for (place, (frame, tag)) in burst.drain(..).enumerate() {
+        let mut stages = Stages::default();
+        for (frame, tag) in burst.iter() {
             core.counters.increment(Counter::Accepted);
             if tag.cause == Cause::Reassembled {
-                core.gather(&mut turn, frame, tag.hops, Place::OwnerOfPorts);
-                continue;
+                stages.push_gathered();
+            } else {
+                core.stage(&turn, frame, &mut stages);
             }
-            let stage = core.prepare(&turn, &frame);
-            if looked_at == Some(place) {
-                core.look_at(&stage);
-            }
-            core.judge(&mut turn, frame, &stage, tag.hops);
+        }
+        core.fetch_entries(&mut stages);
+        let Stages { ways, others } = &stages;
+        let mut others = others.iter();
+        for ((frame, tag), way) in burst.drain(..).zip(ways) {
+            core.judge_staged(&mut turn, frame, way, &mut others, tag.hops);
         }
         core.counters.set(Counter::Held, core.fragments.frames() as u64);
     }
@@ -508,11 +486,7 @@ impl<'a> Packet<'a> {
             port: frame.port(),
             frames: 1,
             octets: u32::from(descriptor.end - descriptor.l3),
-            arrival: if hops == 0 {
-                Arrival::FromPort(frame.rss_hash())
-            } else {
-                Arrival::Otherwise
-            },
+            arrival: Arrival::of(frame, hops),
             gathered: None,
         }
     }

@@ -11,12 +11,13 @@ use session::memory::Memory;
 use session::track::{Judgement as TrackJudgement, Track};
 use session::{Context, Direction, Key};
 
-use wire::TcpFlags;
+use wire::{TcpFlags, protocol};
 
 use crate::frame::{Frame, Judgement, Outbox};
+use crate::owner::{rss_hash, worker_of};
 use crate::screen::screen_plain;
 
-use super::{Core, Lookup, Turn};
+use super::{Arrival, Core, Lookup, Turn};
 
 /// Bits that a bare acknowledgement may have or not.
 const AS_MAY_BE: u8 = TcpFlags::PSH.0 | TcpFlags::ECE.0 | TcpFlags::CWR.0;
@@ -30,6 +31,21 @@ pub(super) struct Short {
     end: u16,
     /// Octets of the IP packet.
     octets: u16,
+}
+
+impl Short {
+    /// The hash by which its owner is found: its key holds all that this takes.
+    pub(super) fn steering_hash(&self) -> u32 {
+        let Lookup { key, side, .. } = &self.lookup;
+        let (source, destination) = (key.endpoint(*side), key.endpoint(side.other()));
+        rss_hash(source.0, destination.0, Some((source.1, destination.1)))
+    }
+
+    /// Whether its transport header, too, is without fault: what is not is dropped by whoever receives it.
+    fn is_sound<F: Frame>(&self, frame: &F) -> bool {
+        let is_tcp = self.lookup.key.protocol == protocol::TCP;
+        !is_tcp || wire::plain_segment(frame.as_ref(), self.l4, self.end).is_some()
+    }
 }
 
 impl<F: Frame, M: Memory> Core<F, M> {
@@ -56,17 +72,35 @@ impl<F: Frame, M: Memory> Core<F, M> {
         turn: &mut Turn<'_, O>,
         frame: F,
         short: &Short,
+        hops: u8,
     ) {
         match self.judge_short(turn, &frame, short) {
             Some((port, judgement)) => turn.out.transmit(port, frame, &judgement),
-            None => self.judge_whole(turn, frame),
+            None => self.judge_otherwise(turn, frame, short, hops),
         }
     }
 
+    /// Hands over what is another worker's; the rest goes the whole way. What has a session here is never another's,
+    /// so that established packets are not asked for their owner.
     #[inline(never)]
-    fn judge_whole<O: Outbox<F>>(&mut self, turn: &mut Turn<'_, O>, frame: F) {
+    fn judge_otherwise<O: Outbox<F>>(
+        &mut self,
+        turn: &mut Turn<'_, O>,
+        frame: F,
+        short: &Short,
+        hops: u8,
+    ) {
+        if self.workers > 1 {
+            let hash = short.steering_hash();
+            if worker_of(hash, self.workers) != self.worker
+                && short.is_sound(&frame)
+                && let Some(fate) = self.find_owner(frame.port(), Arrival::of(&frame, hops), hash)
+            {
+                return self.carry_out(turn, frame, fate, hops);
+            }
+        }
         let screened = self.prepare(turn, &frame);
-        self.judge(turn, frame, &screened, 0);
+        self.judge(turn, frame, &screened, hops);
     }
 
     /// `None`: the packet's way is not the short one, and nothing has been changed.

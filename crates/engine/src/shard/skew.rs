@@ -4,11 +4,12 @@ use session::memory::Memory;
 use session::{Found, Time};
 
 use crate::frame::Frame;
-use crate::owner::{rss_hash, steering_hash, worker_of};
+use crate::owner::{steering_hash, worker_of};
 use crate::skew::{HEAVIEST, HeavySession, Skew};
 use crate::{Arrivals, Snapshot};
 
-use super::{Core, Lookup, Screened, Shard, Stage};
+use super::stages::{Stages, Way};
+use super::{Core, Lookup, Screened, Shard};
 
 impl<F, M: Memory> Shard<F, M> {
     /// How the load of the last whole window was spread.
@@ -25,25 +26,18 @@ impl<F, M: Memory> Shard<F, M> {
 impl<F: Frame, M: Memory> Core<F, M> {
     /// Looks at one packet of a burst after the first stage.
     #[cold]
-    pub(super) fn look_among(&mut self, place: usize, stages: &[Stage], others: &[Screened]) {
-        match stages.get(place) {
-            Some(Stage::Short(short)) => self.count(hash_of(&short.lookup), &short.lookup),
-            Some(Stage::Other) => {
-                let before = stages.iter().take(place);
-                let other = before.filter(|stage| matches!(stage, Stage::Other)).count();
-                if let Some(screened) = others.get(other) {
-                    self.look_at(screened);
+    pub(super) fn look_among(&mut self, place: usize, stages: &Stages) {
+        let Stages { ways, others } = stages;
+        match ways.get(place) {
+            Some(Way::Short(short)) => self.count(short.steering_hash(), &short.lookup),
+            Some(Way::Whole) => {
+                let before = ways.iter().take(place);
+                let other = before.filter(|way| matches!(way, Way::Whole)).count();
+                if let Some(Screened::Tracked(descriptor, lookup)) = others.get(other) {
+                    self.count(steering_hash(descriptor), lookup);
                 }
             }
-            None => {}
-        }
-    }
-
-    /// Looks at one packet.
-    #[cold]
-    pub(super) fn look_at(&mut self, screened: &Screened) {
-        if let Screened::Tracked(descriptor, lookup) = screened {
-            self.count(steering_hash(descriptor), lookup);
+            Some(Way::Gathered) | None => {}
         }
     }
 
@@ -78,11 +72,4 @@ impl<F: Frame, M: Memory> Core<F, M> {
         }
         self.skew = skew;
     }
-}
-
-/// By which the owner of a plain packet is found: its key holds all that this takes.
-fn hash_of(lookup: &Lookup) -> u32 {
-    let Lookup { key, side, .. } = lookup;
-    let (source, destination) = (key.endpoint(*side), key.endpoint(side.other()));
-    rss_hash(source.0, destination.0, Some((source.1, destination.1)))
 }

@@ -31,15 +31,8 @@ impl<F: Frame, M: Memory> Core<F, M> {
     ) -> Fate {
         if self.workers > 1 {
             let hash = owner::steering_hash(packet.descriptor);
-            let owner = owner::worker_of(hash, self.workers);
-            let is_stray = owner != self.worker;
-            if let Arrival::FromPort(received) = packet.arrival
-                && let Some(arrivals) = self.arrivals.get_mut(packet.port.index())
-            {
-                arrivals.note(is_stray, hash, received);
-            }
-            if is_stray {
-                return Fate::HandOver(owner, Cause::NicHash);
+            if let Some(fate) = self.find_owner(packet.port, packet.arrival, hash) {
+                return fate;
             }
         }
         let strict = Track::open(packet.descriptor);
@@ -58,6 +51,24 @@ impl<F: Frame, M: Memory> Core<F, M> {
             return fate;
         }
         self.judge_by_policy(turn, packet, lookup, strict, successor_of)
+    }
+
+    /// Whose is a packet that no session claims? `Some`: another worker's. `hash`: by which its owner is found.
+    #[inline]
+    pub(super) fn find_owner(
+        &mut self,
+        port: PortIndex,
+        arrival: Arrival,
+        hash: u32,
+    ) -> Option<Fate> {
+        let owner = owner::worker_of(hash, self.workers);
+        let is_stray = owner != self.worker;
+        if let Arrival::FromPort(received) = arrival
+            && let Some(arrivals) = self.arrivals.get_mut(port.index())
+        {
+            arrivals.note(is_stray, hash, received);
+        }
+        is_stray.then_some(Fate::HandOver(owner, Cause::NicHash))
     }
 
     /// Judges a packet that may open a session by what the rules say.

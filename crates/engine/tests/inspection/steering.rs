@@ -135,6 +135,21 @@ fn assert_same(case: &Case, right: &Played, wrong: &Played) {
     }
 }
 
+/// What no owner could make anything of does not travel.
+#[test]
+fn a_broken_segment_is_dropped_where_it_is_received() {
+    const DATA_OFFSET: usize = 14 + 20 + 12;
+    let mut octets = up(SYN, 99, 0, 0).bytes();
+    octets[DATA_OFFSET] = 4 << 4;
+    for worker in (0..WORKERS).map(WorkerId) {
+        let mut cluster = Cluster::new(WORKERS, &Plan::new().snapshot());
+        cluster.receive_at(worker, Time::ZERO, 0, INSIDE, octets.clone());
+        let fate = cluster.fates().next().expect("its fate");
+        assert_eq!((fate.worker, outcome(&fate).as_str()), (worker, "drop tcp_header_length"));
+        assert_eq!(handed_over(&cluster), []);
+    }
+}
+
 #[test]
 fn an_error_goes_to_the_owner_of_what_it_quotes() {
     // The hash of the error itself is no help: its router has any address.
