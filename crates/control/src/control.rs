@@ -138,6 +138,7 @@ impl<P: Plane> Control<P> {
         let scrape = Scrape {
             plane: Arc::clone(&plane),
             commit: Arc::clone(&commit),
+            sampler: Arc::clone(&sampler),
             unwritten: Arc::clone(&unwritten),
             rules,
         };

@@ -18,7 +18,8 @@ use crate::clock::{Timestamp, now, present};
 use crate::commit::Committed;
 use crate::plane::{PortReading, Reading, WorkerReading};
 use crate::rates::Rates;
-use crate::skew::{Spread, complaint, is_wrong, ratio};
+use crate::skew::{Spread, ratio};
+use crate::steering::{complaint, figures};
 
 /// How many reasons `status` shows.
 const TOP_DROPS: usize = 5;
@@ -162,8 +163,7 @@ impl View<'_> {
         let mut alarm = |kind, message| alarms.push(Alarm { kind, message });
         for port in &reading.ports {
             let name = &port.name;
-            let arrivals = reading.arrivals(port.port);
-            if is_wrong(port, &arrivals) {
+            if let Some(arrivals) = figures(&rates.astray, port.port) {
                 alarm(AlarmKind::SteeringWrong, complaint(port, &arrivals));
             }
             if port.gone {
@@ -255,7 +255,7 @@ impl View<'_> {
 
     fn steering(&self, port: &PortReading) -> PortSteering {
         let arrivals = self.reading.arrivals(port.port);
-        let wrong = is_wrong(port, &arrivals);
+        let wrong = figures(&self.rates.astray, port.port).is_some();
         let Arrivals { misses, strays, hashed, misread } = arrivals;
         PortSteering { misses, strays, hashed, misread, wrong, ..port.steering.clone() }
     }

@@ -27,6 +27,7 @@ mod selection;
 mod server;
 mod skew;
 mod socket;
+mod steering;
 
 pub use commit::FirstPolicy;
 pub use control::{Breakdown, Control, ControlError, Openings, Stall};

@@ -7,8 +7,8 @@
 mod families;
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use prometheus::core::{Collector, Desc};
@@ -17,6 +17,7 @@ use prometheus::{Encoder, Histogram, HistogramOpts, Registry, TextEncoder};
 
 use crate::commit::Commit;
 use crate::plane::Plane;
+use crate::rates::Sampler;
 
 /// What every name begins with.
 const PREFIX: &str = "sallyport";
@@ -71,6 +72,7 @@ impl Metrics {
 pub(crate) struct Scrape<P> {
     pub(crate) plane: Arc<P>,
     pub(crate) commit: Arc<Commit<P>>,
+    pub(crate) sampler: Arc<Mutex<Sampler>>,
     /// Log events that could not be written.
     pub(crate) unwritten: Arc<AtomicU64>,
     /// At most so many rules have a series of their own.
@@ -89,9 +91,10 @@ impl<P: Plane> Collector for Described<P> {
     }
 
     fn collect(&self) -> Vec<MetricFamily> {
-        let Scrape { plane, commit, unwritten, rules } = &self.scrape;
+        let Scrape { plane, commit, sampler, unwritten, rules } = &self.scrape;
         let unwritten = unwritten.load(Ordering::Relaxed);
-        families::collect(&plane.read(), &commit.current(), unwritten, *rules)
+        let rates = sampler.lock().unwrap_or_else(PoisonError::into_inner).rates();
+        families::collect(&plane.read(), &rates, &commit.current(), unwritten, *rules)
     }
 }
 

@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use engine::{Counter, Counters};
+use engine::{Arrivals, Counter, Counters};
 
 use crate::plane::{PortReading, Reading, WorkerReading};
-use crate::skew;
+use crate::steering::Watch;
 
 /// Rates over the last second or so.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -18,6 +18,8 @@ pub(crate) struct Rates {
     pub(crate) created: f64,
     /// Frames missing from the balance while none was received: none are in flight to excuse it.
     pub(crate) missing_at_rest: i64,
+    /// By port: of late packets that no session claimed, the figures by which its device leads them astray.
+    pub(crate) astray: Vec<Option<Arrivals>>,
 }
 
 /// Rates of one worker.
@@ -44,8 +46,7 @@ pub(crate) struct Sampler {
     before: Reading,
     taken: Instant,
     rates: Rates,
-    /// Names of ports that were complained of.
-    complained: Vec<String>,
+    watch: Watch,
 }
 
 /// How far apart readings are at least.
@@ -54,7 +55,8 @@ const INTERVAL: Duration = Duration::from_secs(1);
 impl Sampler {
     /// Begins with a first reading.
     pub(crate) fn new(reading: Reading, now: Instant) -> Self {
-        Self { before: reading, taken: now, rates: Rates::default(), complained: Vec::new() }
+        let watch = Watch::new(&reading, now);
+        Self { before: reading, taken: now, rates: Rates::default(), watch }
     }
 
     /// Takes another reading if it is time for one.
@@ -64,21 +66,11 @@ impl Sampler {
             return;
         }
         let reading = read();
-        self.rates = Rates::between(&self.before, &reading, span);
-        self.complain(&reading);
+        self.watch.look(&reading, now);
+        let astray = self.watch.wrong();
+        self.rates = Rates { astray, ..Rates::between(&self.before, &reading, span) };
         self.before = reading;
         self.taken = now;
-    }
-
-    /// Says in the log, once for each, which ports do not lead packets to their owners.
-    fn complain(&mut self, reading: &Reading) {
-        for port in &reading.ports {
-            let arrivals = reading.arrivals(port.port);
-            if skew::is_wrong(port, &arrivals) && !self.complained.contains(&port.name) {
-                log::error!("port {}", skew::complaint(port, &arrivals));
-                self.complained.push(port.name.clone());
-            }
-        }
     }
 
     /// The rates between the last two readings; zeros before there are two.
@@ -111,6 +103,7 @@ impl Rates {
             ports: before.ports.iter().zip(&after.ports).map(port).collect(),
             created: per_second(created(&before.counters()), created(&after.counters())),
             missing_at_rest: if at_rest { is.difference } else { 0 },
+            astray: Vec::new(),
         }
     }
 }
@@ -150,20 +143,6 @@ mod tests {
         assert_eq!(rates.workers[0], WorkerRates { busy: 0.25, received: 100.0 });
         assert_eq!(rates.workers[1], WorkerRates::default());
         assert_eq!(rates.ports[1], PortRates { received: 0.0, transmitted: 25.0 });
-    }
-
-    #[test]
-    fn a_port_that_leads_astray_is_complained_of_once() {
-        let start = crate::clock::now();
-        let mut wrong = fake::reading();
-        wrong.ports[1].steering.by = "hardware".to_owned();
-        wrong.workers[0].arrivals[1] =
-            engine::Arrivals { misses: 10_000, strays: 101, ..engine::Arrivals::default() };
-        let mut sampler = Sampler::new(fake::reading(), start);
-        for second in 1..=3 {
-            sampler.sample(start + INTERVAL * second, || wrong.clone());
-        }
-        assert_eq!(sampler.complained, ["wan0"]);
     }
 
     #[test]

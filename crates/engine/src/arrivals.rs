@@ -31,4 +31,16 @@ impl Arrivals {
         self.hashed += hashed;
         self.misread += misread;
     }
+
+    /// What came since an earlier count.
+    #[must_use]
+    pub fn since(&self, earlier: &Self) -> Self {
+        let Self { misses, strays, hashed, misread } = earlier;
+        Self {
+            misses: self.misses.saturating_sub(*misses),
+            strays: self.strays.saturating_sub(*strays),
+            hashed: self.hashed.saturating_sub(*hashed),
+            misread: self.misread.saturating_sub(*misread),
+        }
+    }
 }

@@ -28,15 +28,13 @@ fn a_box_at_peace_has_no_alarm() {
 fn every_trouble_has_its_alarm() {
     let mut reading = fake::reading();
     reading.ports[0].link_up = false;
-    reading.ports[1].steering.by = "hardware".to_owned();
-    for worker in &mut reading.workers {
-        worker.arrivals[1] = Arrivals { misses: 5_000, strays: 60, ..Arrivals::default() };
-    }
     reading.ports[1].kernel_path_allowed = true;
     reading.workers[0].events_lost = 5;
     reading.workers[1].generation = 0;
     reading.workers[1].counters = fake::counters(&[(Counter::Sessions(Protocol::Tcp, 0), 800)]);
-    let rates = Rates { missing_at_rest: -3, ..Rates::default() };
+    let astray = Arrivals { misses: 10_000, strays: 120, ..Arrivals::default() };
+    let astray = vec![None, Some(astray)];
+    let rates = Rates { missing_at_rest: -3, astray, ..Rates::default() };
     let mut policy = Committed::clone(&fake::committed());
     policy.last_refusal = Some("sallyport.toml has 2 errors".to_owned());
     policy.loaded_at = policy.loaded_at.checked_sub(Duration::from_secs(2)).unwrap();
@@ -122,12 +120,16 @@ fn a_port_shows_how_many_packets_it_led_astray() {
         Arrivals { misses: 9_000, strays: 70, hashed: 8_000, misread: 60 };
     reading.workers[1].arrivals[1] =
         Arrivals { misses: 1_000, strays: 50, hashed: 1_000, misread: 50 };
-    let shown = |reading: &Reading| {
-        let ports = view(reading, &Rates::default(), &fake::committed()).ports().ports;
+    let shown = |rates: &Rates| {
+        let ports = view(&reading, rates, &fake::committed()).ports().ports;
         let PortSteering { misses, strays, hashed, misread, wrong, .. } = ports[1].steering;
         (misses, strays, hashed, misread, wrong)
     };
-    assert_eq!(shown(&reading), (10_000, 120, 9_000, 110, false), "software is to mend it");
-    reading.ports[1].steering.by = "hardware".to_owned();
-    assert_eq!(shown(&reading), (10_000, 120, 9_000, 110, true));
+    assert_eq!(shown(&Rates::default()), (10_000, 120, 9_000, 110, false));
+    let rates = Rates { astray: vec![None, Some(Arrivals::default())], ..Rates::default() };
+    assert_eq!(
+        shown(&rates),
+        (10_000, 120, 9_000, 110, true),
+        "all counts, and the word on the last"
+    );
 }

@@ -15,7 +15,9 @@ use prometheus::proto::{self, LabelPair, Metric, MetricFamily, MetricType};
 use super::PREFIX;
 use crate::commit::Committed;
 use crate::plane::{PortReading, Reading, WorkerReading};
-use crate::skew::{Spread, is_wrong};
+use crate::rates::Rates;
+use crate::skew::Spread;
+use crate::steering::figures;
 
 /// The label value of all rules beyond those that have a series of their own. No rule can be named so.
 const OTHER_RULES: &str = "_other";
@@ -136,7 +138,7 @@ const DEFINITIONS: &[Definition] = &[
     ),
     (
         "port_steering_wrong",
-        "Whether a device that is to lead packets to their owners does not.",
+        "Whether a device that is to lead packets to their owners does not, by its last packets.",
         &["port"],
     ),
     (
@@ -168,6 +170,7 @@ pub(super) fn descriptions() -> prometheus::Result<Vec<Desc>> {
 /// All metrics of one scrape.
 pub(super) fn collect(
     reading: &Reading,
+    rates: &Rates,
     policy: &Committed,
     unwritten: u64,
     rules: usize,
@@ -191,14 +194,14 @@ pub(super) fn collect(
     let buffers = || reading.buffers.iter().map(|pool| (vec![pool.socket.to_string()], pool));
     families.gauge(buffers().map(|(socket, pool)| (socket, pool.in_use)));
     families.gauge(buffers().map(|(socket, pool)| (socket, pool.total)));
-    steering(&mut families, reading);
+    steering(&mut families, reading, rates);
     families.done
 }
 
-fn steering(families: &mut Families, reading: &Reading) {
+fn steering(families: &mut Families, reading: &Reading, rates: &Rates) {
     let ports = || {
         let ports = reading.ports.iter();
-        ports.map(|port| (vec![port.name.clone()], port, reading.arrivals(port.port)))
+        ports.map(|port| (vec![port.name.clone()], port.port))
     };
     let counts: [fn(&Arrivals) -> u64; 4] = [
         |arrivals| arrivals.misses,
@@ -207,11 +210,10 @@ fn steering(families: &mut Families, reading: &Reading) {
         |arrivals| arrivals.misread,
     ];
     for count in counts {
-        families.counter(ports().map(|(labels, _, arrivals)| (labels, count(&arrivals))));
+        families.counter(ports().map(|(labels, port)| (labels, count(&reading.arrivals(port)))));
     }
-    families.gauge(
-        ports().map(|(labels, port, arrivals)| (labels, u64::from(is_wrong(port, &arrivals)))),
-    );
+    let is_wrong = |port| u64::from(figures(&rates.astray, port).is_some());
+    families.gauge(ports().map(|(labels, port)| (labels, is_wrong(port))));
     let Spread { load, heaviest, imbalance } = Spread::of(reading);
     let by_worker = |ratios: Vec<f64>| {
         let workers = reading.workers.iter().map(|worker| vec![worker.worker.0.to_string()]);

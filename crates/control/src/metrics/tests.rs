@@ -8,6 +8,7 @@ use engine::{Cause, DropReason, EndReason, Ended, Gateway, Protocol, Remark};
 
 use super::*;
 use crate::fake::{self, FakePlane};
+use crate::rates::Rates;
 
 /// Every series of the exposition with its value.
 fn series(text: &str) -> HashMap<&str, f64> {
@@ -23,13 +24,15 @@ fn metrics(config: &str, rules: usize) -> (Arc<Commit<FakePlane>>, Metrics) {
     let plane = Arc::new(FakePlane::new(&first));
     let commit = Arc::new(Commit::new(first, Arc::clone(&plane)));
     let unwritten = Arc::new(AtomicU64::new(0));
-    let scrape = Scrape { plane, commit: Arc::clone(&commit), unwritten, rules };
+    let sampler = Arc::new(Mutex::new(Sampler::new(plane.read(), crate::clock::now())));
+    let scrape = Scrape { plane, commit: Arc::clone(&commit), sampler, unwritten, rules };
     (commit, Metrics::new(scrape).unwrap())
 }
 
 /// The numbers of the made-up reading.
 fn numbers() -> String {
-    let families = families::collect(&fake::reading(), &fake::committed(), 6, 1000);
+    let families =
+        families::collect(&fake::reading(), &Rates::default(), &fake::committed(), 6, 1000);
     let mut text = Vec::new();
     TextEncoder::new().encode(&families, &mut text).unwrap();
     String::from_utf8(text).unwrap()
@@ -110,7 +113,8 @@ fn numbers_of_a_reading() {
 #[test]
 fn rules_beyond_the_bound_share_a_series() {
     let count = |rules| {
-        let families = families::collect(&fake::reading(), &fake::committed(), 0, rules);
+        let families =
+            families::collect(&fake::reading(), &Rates::default(), &fake::committed(), 0, rules);
         let mut text = Vec::new();
         TextEncoder::new().encode(&families, &mut text).unwrap();
         let text = String::from_utf8(text).unwrap();
