@@ -5,6 +5,8 @@ use core::time::Duration;
 
 use session::Direction;
 
+use crate::Protocol;
+
 /// One connection to expect: both addresses and the port that it goes to are known, the port that it comes
 /// from may be open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +25,12 @@ pub struct Announcement {
     pub destination_port: u16,
     /// How long it is expected; `None`: for the configured time.
     pub lifetime: Option<Duration>,
+    /// The protocol that it speaks, if it is a control conversation itself and to be read: by a reader of its own, from
+    /// its first packet on, with the options of the conversation that announces it.
+    pub read: Option<Protocol>,
+    /// Whether it stays expected when it has come, for more connections to the same place, until its time is over or what
+    /// announced it ends.
+    pub standing: bool,
 }
 
 impl Announcement {

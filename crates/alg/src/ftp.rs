@@ -249,6 +249,8 @@ fn announcement(opener: Direction, target: Target, notes: &Notes<'_>) -> Announc
         destination: target.address,
         destination_port: target.port,
         lifetime: None,
+        read: None,
+        standing: false,
     }
 }
 

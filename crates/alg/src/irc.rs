@@ -117,6 +117,8 @@ fn offered(parameters: &[u8], notes: &mut Notes<'_>) {
             destination: client,
             destination_port: port,
             lifetime: None,
+            read: None,
+            standing: false,
         }),
     }
 }

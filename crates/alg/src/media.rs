@@ -111,5 +111,7 @@ fn datagrams(
         destination,
         destination_port: port,
         lifetime,
+        read: None,
+        standing: false,
     });
 }

@@ -114,6 +114,8 @@ impl Pptp {
                 destination: notes.peers.listener(opener).0,
                 destination_port: 0,
                 lifetime: None,
+                read: None,
+                standing: false,
             });
         }
     }

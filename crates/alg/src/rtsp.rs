@@ -239,6 +239,8 @@ fn expect(
         destination: notes.peers.speaker(to).0,
         destination_port: port,
         lifetime: Some(lifetime),
+        read: None,
+        standing: false,
     });
 }
 

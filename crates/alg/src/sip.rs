@@ -8,7 +8,8 @@
 //!
 //! Left alone: REFER (the call it leads to announces its own media), bodies that are encoded or of another
 //! type, names in place of addresses, candidates of ICE, and what TLS hides. Answers and requests that come by an
-//! announced connection pass, and are not read: the media that they describe are not announced. The end of a
+//! announced connection are read by a reader of their own, which knows nothing of the calls of this one: with
+//! strictness it takes an answer there for unasked. The end of a
 //! call forgets it here; what it announced and nobody used lapses by its time.
 
 mod body;

@@ -47,6 +47,8 @@ impl Dialogue for Tftp {
             destination: client,
             destination_port: client_port,
             lifetime: None,
+            read: None,
+            standing: false,
         });
         Progress::Read(octets.len())
     }

@@ -1,7 +1,7 @@
 //! For tests: a conversation with one gateway, and what it notes as text.
 //!
-//! An announcement reads `udp 192.0.2.1 > 10.0.0.1:30000 200s`: the protocol, where it comes from, where it
-//! goes, how long it is expected. A remark reads `! third_party`. That the opener is the side that the
+//! An announcement reads `udp 192.0.2.1 > 10.0.0.1:5070 200s sip standing`: the protocol, where it comes from, where it
+//! goes, how long it is expected, as what it is read, whether more may come. A remark reads `! third_party`. That the opener is the side that the
 //! announcement's destination is not on is checked on each.
 
 use core::net::IpAddr;
@@ -56,6 +56,7 @@ fn text(notes: &Notes<'_>, from: Direction) -> Vec<String> {
     let announced = notes.announcements().iter().map(|announcement| {
         let Announcement { protocol, source, source_port, destination, destination_port, .. } =
             *announcement;
+        let Announcement { lifetime, read, standing, .. } = *announcement;
         let inside = notes.peers.speaker(Direction::Original).0;
         let outside = notes.peers.speaker(Direction::Reply).0;
         for (host, side) in [(inside, Direction::Original), (outside, Direction::Reply)] {
@@ -77,9 +78,11 @@ fn text(notes: &Notes<'_>, from: Direction) -> Vec<String> {
             (IpAddr::V6(host), Some(port)) => format!("[{host}]:{port}"),
         };
         let destination = at(destination, (destination_port > 0).then_some(destination_port));
-        let lifetime = announcement.lifetime.map(|it| format!(" {}s", it.as_secs()));
+        let lifetime = lifetime.map_or_else(String::new, |it| format!(" {}s", it.as_secs()));
+        let read = read.map_or_else(String::new, |it| format!(" {it}"));
+        let standing = if standing { " standing" } else { "" };
         let source = at(source, source_port);
-        format!("{protocol} {source} > {destination}{}", lifetime.unwrap_or_default())
+        format!("{protocol} {source} > {destination}{lifetime}{read}{standing}")
     });
     let remarks = notes.remarks().iter().map(|remark| format!("! {remark}"));
     announced.chain(remarks).collect()

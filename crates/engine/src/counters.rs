@@ -30,8 +30,10 @@ pub enum Counter {
     Ended(Protocol, EndReason),
     /// Connections that gateways announced and that were expected from then on.
     Published(Gateway),
-    /// Expected connections that came.
+    /// Expected connections that came, and are not expected again.
     Claimed(Gateway),
+    /// Connections that came by an expectation that stands for more.
+    Shared(Gateway),
     /// Expectations that nothing came of, by why they ended.
     Unclaimed(Gateway, Ended),
     /// What gateways remarked on.
@@ -59,7 +61,8 @@ const PUBLISHED: usize = ENDED + Protocol::COUNT * EndReason::COUNT;
 const CLAIMED: usize = PUBLISHED + Gateway::COUNT;
 const UNCLAIMED: usize = CLAIMED + Gateway::COUNT;
 const REMARKED: usize = UNCLAIMED + Gateway::COUNT * Ended::COUNT;
-const SESSIONS: usize = REMARKED + Gateway::COUNT * Remark::COUNT;
+const SHARED: usize = REMARKED + Gateway::COUNT * Remark::COUNT;
+const SESSIONS: usize = SHARED + Gateway::COUNT;
 const LEN: usize = SESSIONS + Protocol::COUNT * STATES_MAX;
 
 impl Counter {
@@ -88,6 +91,7 @@ impl Counter {
             Self::Remarked(gateway, remark) => {
                 REMARKED + gateway.index() * Remark::COUNT + remark.index()
             }
+            Self::Shared(gateway) => SHARED + gateway.index(),
             Self::Sessions(protocol, state) => {
                 SESSIONS + protocol.index() * STATES_MAX + state % STATES_MAX
             }
@@ -230,6 +234,7 @@ mod tests {
         }
         for &gateway in Gateway::ALL {
             all.extend([Counter::Published(gateway), Counter::Claimed(gateway)]);
+            all.push(Counter::Shared(gateway));
             all.extend(Ended::ALL.iter().map(|&why| Counter::Unclaimed(gateway, why)));
             all.extend(Remark::ALL.iter().map(|&remark| Counter::Remarked(gateway, remark)));
         }

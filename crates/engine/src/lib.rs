@@ -23,7 +23,7 @@ mod shard;
 pub mod skew;
 mod snapshot;
 
-pub use alg::{Protocol as Gateway, Remark};
+pub use alg::Remark;
 pub use arrivals::Arrivals;
 pub use cluster::{Cluster, Fate, Tape};
 pub use counters::{Counter, Counters, RuleHits};
@@ -34,7 +34,7 @@ pub use frame::{
 };
 pub use gateway::reader_of;
 pub use listing::{SessionFilter, SessionView};
-pub use policy::{PortIndex, RuleId, ZoneId};
+pub use policy::{Gateway, PortIndex, RuleId, ZoneId};
 pub use reason::{Cause, Cut, DropReason, EndReason, Epitaph};
 pub use session::expectation::{Ended, Expectations};
 pub use session::track::Protocol;

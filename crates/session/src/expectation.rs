@@ -6,14 +6,14 @@
 //! ```
 //!
 //! An expectation is *published* by the worker that owns the announcing session, before it sends the
-//! announcing packet; *claimed* by the first packet that fits, at whichever worker owns that packet; or
-//! *retired* by its publisher. [`Publisher`] is the one writer of a region and keeps its books, `Place` is
+//! announcing packet; *claimed* by the first packet that fits, at whichever worker owns that packet, or, if it is a
+//! *standing* one, shared by all that fit; or *retired* by its publisher. [`Publisher`] is the one writer of a region and keeps its books, `Place` is
 //! what one writer and many claimers share. A packet that finds no session costs one load while nothing is
 //! expected, and while something is two buckets a worker: of those who wait for its source, and for any source.
 //!
 //! Not here: what may be announced (`alg`), and what a claim leads to (`engine`).
 //!
-//! Invariants: no lock and no unsafe code; an expectation is claimed at most once; one that was published
+//! Invariants: no lock and no unsafe code; an expectation that does not stand is claimed at most once; one that was published
 //! before its packet left is seen by whoever receives an answer to that packet, since the answer cannot
 //! come before the packet has left and the device was told of the packet after the store.
 
@@ -65,12 +65,16 @@ pub struct Expectation {
     pub in_port: u8,
     /// Opaque: the gateway that announced it, below [`Publisher::GATEWAYS`].
     pub gateway: u8,
+    /// Opaque: how what it opens is read, if it is. Any number but the greatest.
+    pub reads: Option<u8>,
+    /// Whether it stays for all that fit until its deadline; if not, the first takes it.
+    pub standing: bool,
     /// The session that announced it.
     pub parent: Parent,
 }
 
-/// A session that announces connections, and all that is needed to judge again what it opened: its tuple, so that
-/// nobody has to ask its worker.
+/// A session that announces connections, and all that is needed to judge again what it opened: the tuple that the policy
+/// allows, so that nobody has to ask its worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Parent {
     /// The worker that owns it.
@@ -79,11 +83,12 @@ pub struct Parent {
     pub slot: u32,
     /// When it was opened, to the millisecond: with worker and slot this names it.
     pub created: Time,
-    /// Its key.
+    /// The key of the session that the policy allows: its own or, if it was announced itself, that of the first in the
+    /// line that was not.
     pub key: Key,
-    /// The side that opened it.
+    /// The side that opened that one.
     pub initiator: Side,
-    /// The port of the box by which its initiator's packets come.
+    /// The port of the box by which that one's initiator's packets come.
     pub in_port: u8,
 }
 
@@ -106,6 +111,15 @@ pub struct Found {
     region: usize,
     place: usize,
     mark: Mark,
+    standing: bool,
+}
+
+impl Found {
+    /// Whether it stands, for more than one to come by it.
+    #[must_use]
+    pub const fn is_standing(&self) -> bool {
+        self.standing
+    }
 }
 
 /// What was expected of the world by all workers together.
@@ -177,7 +191,11 @@ impl Expectations {
                         && (expectation.destination, expectation.destination_port) == destination
                         && now < expectation.deadline;
                     if fits && accept(&expectation) {
-                        return Some((Found { region: number, place, mark }, expectation));
+                        let standing = expectation.standing;
+                        return Some((
+                            Found { region: number, place, mark, standing },
+                            expectation,
+                        ));
                     }
                 }
             }
@@ -185,10 +203,15 @@ impl Expectations {
         None
     }
 
-    /// Takes an expectation that was found. False: another was faster, or it was retired.
+    /// Takes an expectation that was found, or a share in it if it stands. False: another was faster, or it was retired.
     #[must_use]
     pub fn claim(&self, found: Found) -> bool {
-        let claimed = self.regions[found.region][found.place].claim(found.mark);
+        let Found { region, place, mark, standing } = found;
+        let place = &self.regions[region][place];
+        if standing {
+            return place.share(mark);
+        }
+        let claimed = place.claim(mark);
         if claimed {
             self.one_less();
         }

@@ -2,6 +2,11 @@
 //!
 //! Either names a port at the speaker's own host only; what names another host is left alone: the other
 //! peer's messages to it are no part of this conversation.
+//!
+//! What comes there is SIP again, and is read: an answer or a call that it brings has media of its own. Both openings
+//! stand until their time is over. A telephone that is registered for an hour is called more than once in it, and a call
+//! that rings for a minute has answers further apart than a session without an answer lives. From which port
+//! messages come the RFC does not say, so that is open; the host is the one peer.
 
 use core::time::Duration;
 
@@ -10,7 +15,7 @@ use session::Direction;
 use super::Fields;
 use crate::media::{RINGING, UDP};
 use crate::text::{divided, host_and_port, number, parameter, words};
-use crate::{Announcement, Notes, Remark};
+use crate::{Announcement, Notes, Protocol, Remark};
 
 const TCP: u8 = 6;
 const PRIVILEGED: u16 = 1024;
@@ -98,6 +103,8 @@ fn expect(from: Direction, protocol: u8, port: u16, lifetime: Duration, notes: &
         destination: notes.peers.speaker(from).0,
         destination_port: port,
         lifetime: Some(lifetime),
+        read: Some(Protocol::Sip),
+        standing: true,
     });
 }
 

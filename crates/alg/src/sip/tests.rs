@@ -329,10 +329,10 @@ fn short_names_and_folded_lines_are_the_same() {
     assert_eq!(
         talk(OPEN).datagram(Original, &payload),
         [
-            "udp 192.0.2.1 > 10.0.0.1:5070 1800s",
+            "udp 192.0.2.1 > 10.0.0.1:5070 1800s sip standing",
             "udp 192.0.2.1 > 10.0.0.1:30000 200s",
             "udp 192.0.2.1 > 10.0.0.1:30001 200s",
-            "udp 192.0.2.1 > 10.0.0.1:5061 200s",
+            "udp 192.0.2.1 > 10.0.0.1:5061 200s sip standing",
         ]
     );
 }
@@ -353,11 +353,11 @@ fn one_part_of_several_may_describe_the_media() {
 }
 
 /// Where the answer to a request goes, by its Via.
-#[test_case("INVITE", "SIP/2.0/UDP 10.0.0.1:5062;branch=z9hG4bK1", &["udp 192.0.2.1 > 10.0.0.1:5062 200s"]; "another port")]
-#[test_case("OPTIONS", "SIP/2.0/UDP a.example:5062", &["udp 192.0.2.1 > 10.0.0.1:5062 32s"]; "a name is the host that it came from")]
-#[test_case("OPTIONS", "SIP/2.0/UDP [2001:db8::1]:5062", &["udp 192.0.2.1 > 10.0.0.1:5062 32s"]; "and so is any address")]
+#[test_case("INVITE", "SIP/2.0/UDP 10.0.0.1:5062;branch=z9hG4bK1", &["udp 192.0.2.1 > 10.0.0.1:5062 200s sip standing"]; "another port")]
+#[test_case("OPTIONS", "SIP/2.0/UDP a.example:5062", &["udp 192.0.2.1 > 10.0.0.1:5062 32s sip standing"]; "a name is the host that it came from")]
+#[test_case("OPTIONS", "SIP/2.0/UDP [2001:db8::1]:5062", &["udp 192.0.2.1 > 10.0.0.1:5062 32s sip standing"]; "and so is any address")]
 #[test_case("OPTIONS", "SIP/2.0/UDP 10.0.0.1:5062;rport;branch=z9hG4bK1", &[]; "asked to the port that it came from")]
-#[test_case("OPTIONS", "SIP/2.0/UDP 10.0.0.1:5062;branch=z9hG4bK1, SIP/2.0/UDP 10.0.0.9;rport", &["udp 192.0.2.1 > 10.0.0.1:5062 32s"]; "only the topmost counts")]
+#[test_case("OPTIONS", "SIP/2.0/UDP 10.0.0.1:5062;branch=z9hG4bK1, SIP/2.0/UDP 10.0.0.9;rport", &["udp 192.0.2.1 > 10.0.0.1:5062 32s sip standing"]; "only the topmost counts")]
 #[test_case("OPTIONS", "SIP/2.0/UDP 10.0.0.1", &[]; "the port that it came from")]
 #[test_case("OPTIONS", "SIP/2.0/TCP 10.0.0.1:5062", &[]; "another transport")]
 #[test_case("OPTIONS", "SIP/2.0/UDP 10.0.0.1:80", &["! privileged_port"]; "privileged")]
@@ -372,13 +372,13 @@ fn answers_go_where_the_via_says(method: &str, via: &str, noted: &[&str]) {
 }
 
 /// Where later requests go, by a Contact.
-#[test_case("REGISTER", "<sip:a@10.0.0.1:5070>;expires=120", &["udp 192.0.2.1 > 10.0.0.1:5070 120s"]; "as long as registered")]
-#[test_case("REGISTER", "<sip:a@10.0.0.1:5070>", &["udp 192.0.2.1 > 10.0.0.1:5070 900s"]; "as long as the message says")]
-#[test_case("REGISTER", "<sip:a@10.0.0.1:5070>;expires=86400", &["udp 192.0.2.1 > 10.0.0.1:5070 3600s"]; "no longer than an hour")]
+#[test_case("REGISTER", "<sip:a@10.0.0.1:5070>;expires=120", &["udp 192.0.2.1 > 10.0.0.1:5070 120s sip standing"]; "as long as registered")]
+#[test_case("REGISTER", "<sip:a@10.0.0.1:5070>", &["udp 192.0.2.1 > 10.0.0.1:5070 900s sip standing"]; "as long as the message says")]
+#[test_case("REGISTER", "<sip:a@10.0.0.1:5070>;expires=86400", &["udp 192.0.2.1 > 10.0.0.1:5070 3600s sip standing"]; "no longer than an hour")]
 #[test_case("REGISTER", "<sip:a@10.0.0.1:5070>;expires=0", &[]; "taken back")]
 #[test_case("REGISTER", "*", &[]; "all taken back")]
-#[test_case("INVITE", "sip:a@10.0.0.1:5070;expires=10", &["udp 192.0.2.1 > 10.0.0.1:5070 1800s"]; "without brackets")]
-#[test_case("INVITE", "<sip:a;x=1@10.0.0.1:5070;transport=TCP?h=1>", &["tcp 192.0.2.1 > 10.0.0.1:5070 1800s"]; "over tcp")]
+#[test_case("INVITE", "sip:a@10.0.0.1:5070;expires=10", &["udp 192.0.2.1 > 10.0.0.1:5070 1800s sip standing"]; "without brackets")]
+#[test_case("INVITE", "<sip:a;x=1@10.0.0.1:5070;transport=TCP?h=1>", &["tcp 192.0.2.1 > 10.0.0.1:5070 1800s sip standing"]; "over tcp")]
 #[test_case("INVITE", "<sip:a@10.0.0.1:5070;transport=tls>", &[]; "over tls")]
 #[test_case("INVITE", "<sips:a@10.0.0.1:5070>", &[]; "secured")]
 #[test_case("INVITE", "<sip:a@10.0.0.2:5070>", &[]; "another host")]

@@ -293,13 +293,14 @@ fn sessions(families: &mut Families, sum: &Counters, policy: &Committed) {
 
 fn gateways(families: &mut Families, sum: &Counters) {
     families.gauge([(Vec::new(), sum.expectations())]);
-    let each = |count: fn(Gateway) -> Counter| {
-        Gateway::ALL
-            .iter()
-            .map(move |&gateway| (vec![gateway.name().to_owned()], sum.get(count(gateway))))
+    let each = |counts: &'static [fn(Gateway) -> Counter]| {
+        Gateway::ALL.iter().map(move |&gateway| {
+            let count = counts.iter().map(|count| sum.get(count(gateway))).sum();
+            (vec![gateway.name().to_owned()], count)
+        })
     };
-    families.counter(each(Counter::Published));
-    families.counter(each(Counter::Claimed));
+    families.counter(each(&[Counter::Published]));
+    families.counter(each(&[Counter::Claimed, Counter::Shared]));
     let labels =
         |gateway: Gateway, reason: &str| vec![gateway.name().to_owned(), reason.to_owned()];
     families.counter(Gateway::ALL.iter().flat_map(|&gateway| {

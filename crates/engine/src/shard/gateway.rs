@@ -5,19 +5,21 @@
 
 use core::time::Duration;
 
-use alg::{Announcement, Notes, Options, Peers, Reader, Reading};
+use alg::{Announcement, Notes, Peers, Reader, Reading};
 use arrayvec::ArrayVec;
 use policy::{PortIndex, RuleId};
 use session::expectation::{Ended, Expectation, Parent};
 use session::memory::Memory;
-use session::{Direction, Key, Side, Slot, TimeoutClass};
+use session::{Direction, Key, Side, Slot, Summary, TimeoutClass};
 use wire::{SeqNum, Transport};
 
 use crate::counters::{Counter, Counters};
 use crate::frame::{Event, EventKind, Frame, Outbox};
 use crate::{Gateway, Remark};
 
-use super::records::{Conversation, TICKETS};
+use crate::gateway::Reads;
+
+use super::records::{Conversation, Descent, TICKETS};
 use super::{Core, Packet, Turn};
 
 /// What was read in one packet: enough to act on once its session's slot is known.
@@ -31,11 +33,12 @@ pub(super) struct Read {
 
 impl Conversation {
     /// A session in which nothing has been read. Boxed, since readers hold what they have not read to its end.
-    pub(super) fn new(gateway: Gateway, options: Options, key: &Key, initiator: Side) -> Box<Self> {
+    pub(super) fn new(how: Reads, key: &Key, initiator: Side) -> Box<Self> {
+        let Reads { gateway, protocol, options } = how;
         Box::new(Self {
             gateway,
             options,
-            reader: Reader::new(gateway),
+            reader: Reader::new(protocol),
             peers: Peers { ends: [key.endpoint(initiator), key.endpoint(initiator.other())] },
             tickets: ArrayVec::new(),
             remarked: 0,
@@ -133,16 +136,8 @@ impl<F: Frame, M: Memory> Core<F, M> {
         let timeout = turn.lifetimes.millis(entry.timeouts, TimeoutClass::Expectation);
         let lifetime = Duration::from_millis(u64::from(timeout));
         let summary = self.sessions.summary(slot, turn.now, turn.lifetimes);
-        let parent = Parent {
-            worker: self.worker.0,
-            slot: slot.index(),
-            created: summary.created,
-            key: summary.key,
-            initiator: summary.initiator,
-            in_port: summary.in_port,
-        };
         for announcement in &read.announcements {
-            self.publish(turn, slot, parent, lifetime, announcement);
+            self.publish(turn, &summary, lifetime, announcement);
         }
         let rule = (summary.rule != u32::MAX).then_some(RuleId(summary.rule));
         for &remark in &read.remarks {
@@ -180,13 +175,13 @@ impl<F: Frame, M: Memory> Core<F, M> {
     fn publish<O>(
         &mut self,
         turn: &Turn<'_, O>,
-        slot: Slot,
-        parent: Parent,
+        announcer: &Summary,
         lifetime: Duration,
         announcement: &Announcement,
     ) {
+        let parent = self.as_parent(announcer);
         let Self { records, publisher, counters, .. } = self;
-        let Some(conversation) = records.conversation(slot) else { return };
+        let Some(conversation) = records.conversation(announcer.slot) else { return };
         let Announcement {
             protocol,
             opener,
@@ -195,15 +190,17 @@ impl<F: Frame, M: Memory> Core<F, M> {
             destination,
             destination_port,
             lifetime: own_lifetime,
+            read,
+            standing,
         } = *announcement;
         let gateway = conversation.gateway;
-        let parents_port = PortIndex(parent.in_port);
+        let initiators_port = PortIndex(announcer.in_port);
         let in_port = match opener {
-            Direction::Original => parents_port,
-            Direction::Reply => turn.snapshot.topology.partner(parents_port),
+            Direction::Original => initiators_port,
+            Direction::Reply => turn.snapshot.topology.partner(initiators_port),
         };
         let expectation = Expectation {
-            context: parent.key.context,
+            context: announcer.key.context,
             protocol,
             source,
             source_port,
@@ -212,6 +209,8 @@ impl<F: Frame, M: Memory> Core<F, M> {
             deadline: turn.now + own_lifetime.unwrap_or(lifetime),
             in_port: in_port.0,
             gateway: number(gateway),
+            reads: read.and_then(|protocol| u8::try_from(protocol.index()).ok()),
+            standing,
             parent,
         };
         let mut ended = |of: u8, why: Ended| counters.unclaimed(of, why);
@@ -232,6 +231,20 @@ impl<F: Frame, M: Memory> Core<F, M> {
         let ticket = publisher.publish(turn.now, &expectation, most, &mut ended);
         conversation.tickets.push(ticket);
         counters.increment(Counter::Published(gateway));
+    }
+
+    /// What its children are told of a session that announces.
+    fn as_parent(&self, session: &Summary) -> Parent {
+        let Summary { slot, key, initiator, created, in_port, .. } = *session;
+        let own =
+            Parent { worker: self.worker.0, slot: slot.index(), created, key, initiator, in_port };
+        match self.descent(slot) {
+            // The policy knows nothing of a session that was announced itself.
+            Some(Descent { parent: Parent { key, initiator, in_port, .. }, .. }) => {
+                Parent { key, initiator, in_port, ..own }
+            }
+            None => own,
+        }
     }
 
     /// Retires all that a session has announced and nobody has come by.

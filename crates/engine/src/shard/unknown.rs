@@ -1,6 +1,5 @@
 //! A packet without a session: whose is it, may it open one, and does the policy let it?
 
-use alg::Options;
 use policy::{Action, Decision, LogWhen, PortIndex, RuleId, TcpMode, TimeoutSet};
 use session::expectation::{Found, Newcomer};
 use session::memory::Memory;
@@ -10,8 +9,8 @@ use wire::Transport;
 
 use crate::counters::Counter;
 use crate::frame::{Event, EventKind, Frame, Judgement, Outbox, Verdict};
-use crate::gateway::reading;
-use crate::{Cause, Cut, DropReason, EndReason, Epitaph, Gateway, Snapshot, owner};
+use crate::gateway::Reads;
+use crate::{Cause, Cut, DropReason, EndReason, Epitaph, Snapshot, owner};
 
 use super::census::Member;
 use super::gateway::named;
@@ -154,11 +153,14 @@ impl<F: Frame, M: Memory> Core<F, M> {
         // Nothing that is announced is ICMP.
         let own = query(snapshot, port, &lookup.key, lookup.side, None);
         let own = snapshot.policy.decide(&own);
-        if own.action == Action::Allow && reading(&own.service).is_some() {
+        if own.action == Action::Allow && Reads::of(&own.service).is_some() {
             return None;
         }
-        // The announced connection is not read, and does not end with an answer.
-        Some(Grant { reads: None, claims: Some((found, descent)), ..Grant::of(&decision) })
+        let parents = Reads::of(&decision.service);
+        let reads =
+            parents.zip(expectation.reads).and_then(|(it, protocol)| it.announced(protocol));
+        // The announced connection does not end with an answer.
+        Some(Grant { reads, claims: Some((found, descent)), ..Grant::of(&decision) })
     }
 
     /// Opens the session that is granted, if there is room. None: it was to be claimed, and another packet
@@ -190,8 +192,8 @@ impl<F: Frame, M: Memory> Core<F, M> {
         if has_record && !self.records.has_room(reads.is_some()) {
             return refused(Cut::GatewayLimit.into());
         }
-        let conversation = reads.map(|(gateway, options)| {
-            let mut conversation = Conversation::new(gateway, options, &lookup.key, lookup.side);
+        let conversation = reads.map(|reads| {
+            let mut conversation = Conversation::new(reads, &lookup.key, lookup.side);
             let read = conversation.hear(packet, Direction::Original);
             (conversation, read)
         });
@@ -220,7 +222,11 @@ impl<F: Frame, M: Memory> Core<F, M> {
             if !self.publisher.table().claim(*found) {
                 return None;
             }
-            self.counters.increment(Counter::Claimed(descent.gateway));
+            self.counters.increment(if found.is_standing() {
+                Counter::Shared(descent.gateway)
+            } else {
+                Counter::Claimed(descent.gateway)
+            });
         }
         if let Some(slot) = successor_of {
             self.end(turn, slot, EndReason::Reopened);
@@ -253,7 +259,7 @@ impl<F: Frame, M: Memory> Core<F, M> {
             let kind = EventKind::SessionStart;
             let event = self.packet_event(turn, packet, lookup, rule, kind);
             let parent = descent.as_ref().map(Descent::parent_id);
-            let reads = reads.map(|(gateway, _)| gateway);
+            let reads = reads.map(|reads| reads.gateway);
             let gateway = descent.as_ref().map(|descent| descent.gateway).or(reads);
             turn.out.event(&Event { slot: Some(slot), parent, gateway, ..event });
         }
@@ -328,8 +334,8 @@ pub(super) struct Grant {
     pub(super) rule: Option<RuleId>,
     log: LogWhen,
     timeouts: Option<TimeoutSet>,
-    /// The gateway that reads the session, and how.
-    reads: Option<(Gateway, Options)>,
+    /// How the session is read.
+    pub(super) reads: Option<Reads>,
     /// The expectation that it takes, and where that comes from.
     pub(super) claims: Option<(Found, Descent)>,
 }
@@ -340,7 +346,7 @@ impl Grant {
             rule: decision.rule,
             log: decision.log,
             timeouts: decision.service.timeouts,
-            reads: reading(&decision.service),
+            reads: Reads::of(&decision.service),
             claims: None,
         }
     }

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use alg::Options;
 use policy::{Action, Decision, PortIndex, Query, RuleId};
 use session::expectation::{Ended, Parent};
 use session::memory::Memory;
@@ -12,8 +11,8 @@ use session::{Context, Key, Pressure, Side, Slot, Summary, Time};
 
 use crate::counters::Counter;
 use crate::frame::{Event, EventKind, Frame, Judgement, Outbox};
-use crate::gateway::reading;
-use crate::{EndReason, Epitaph, Gateway, Snapshot};
+use crate::gateway::Reads;
+use crate::{EndReason, Epitaph, Snapshot};
 
 use super::census::{Member, rule_of};
 use super::records::{Descent, Record};
@@ -132,7 +131,7 @@ impl<F: Frame, M: Memory> Core<F, M> {
             self.end(turn, slot, EndReason::PolicyChanged);
             return false;
         };
-        self.read_as(slot, reading(&decision.service));
+        self.read_as(slot, Reads::of(&decision.service));
         self.census.leave(&Member::of_session(turn.snapshot, &summary), turn.snapshot);
         let entry = self.sessions.entry_mut(slot);
         entry.generation = turn.snapshot.mark();
@@ -147,16 +146,16 @@ impl<F: Frame, M: Memory> Core<F, M> {
     }
 
     /// What announced a session, if any did.
-    fn descent(&self, slot: Slot) -> Option<Descent> {
+    pub(super) fn descent(&self, slot: Slot) -> Option<Descent> {
         self.records.get(slot)?.descent.as_deref().copied()
     }
 
     /// Has a session read as its rule says now. One that no gateway has read so far is not read from the middle on.
-    fn read_as(&mut self, slot: Slot, reading: Option<(Gateway, Options)>) {
+    fn read_as(&mut self, slot: Slot, reads: Option<Reads>) {
         let Some(conversation) = self.records.conversation(slot) else { return };
-        match reading {
-            Some((gateway, options)) if gateway == conversation.gateway => {
-                conversation.options = options;
+        match reads {
+            Some(reads) if reads.gateway == conversation.gateway => {
+                conversation.options = reads.options;
             }
             Some(_) | None => {
                 if let Some(conversation) = self.records.close_conversation(slot) {
@@ -232,7 +231,7 @@ impl Descent {
         let Parent { key, initiator, in_port, .. } = &self.parent;
         let query = query(snapshot, PortIndex(*in_port), key, *initiator, None);
         let decision = snapshot.policy.decide(&query);
-        let gateway = reading(&decision.service).map(|(gateway, _)| gateway);
+        let gateway = Reads::of(&decision.service).map(|reads| reads.gateway);
         (decision.action == Action::Allow && gateway == Some(self.gateway)).then_some(decision)
     }
 }

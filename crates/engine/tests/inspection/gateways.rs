@@ -512,3 +512,147 @@ fn a_connection_that_begins_anew_is_read_anew() {
         play(&plan(), &steps);
     }
 }
+
+const PHONE: &str = "10.0.0.1:5062";
+const REGISTRAR: &str = "192.0.2.69:5060";
+
+/// A telephone inside may call, and nobody may call in.
+fn telephony() -> Plan {
+    let mut plan = plan();
+    plan.policy.rules[0].services = services(&["sip"]);
+    plan
+}
+
+/// A message of SIP with header fields of its own and, if there is a port, a description of audio there.
+fn sip(start: &str, method: &str, more: &str, audio: Option<(&str, u16)>) -> String {
+    let body = audio.map_or_else(String::new, |(host, port)| {
+        format!(
+            "v=0\r\no=- 1 1 IN IP4 {host}\r\ns=-\r\nc=IN IP4 {host}\r\nt=0 0\r\n\
+             m=audio {port} RTP/AVP 0\r\na=rtcp-mux-only\r\n"
+        )
+    });
+    format!(
+        "{start}\r\nVia: SIP/2.0/UDP a.example;rport\r\nCall-ID: c\r\nCSeq: 1 {method}\r\n{more}\
+         Content-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+}
+
+fn register(contact: &str) -> String {
+    let contact = format!("Contact: <{contact}>;expires=600\r\n");
+    sip("REGISTER sip:x SIP/2.0", "REGISTER", &contact, None)
+}
+
+fn call(audio: u16) -> String {
+    sip("INVITE sip:p@10.0.0.1 SIP/2.0", "INVITE", "", Some(("192.0.2.69", audio)))
+}
+
+/// Calls to a registered telephone come by what the registration has opened; they are read, and what they announce is
+/// expected in its turn. The opening stands for as long as the registration.
+#[test]
+fn what_comes_to_a_contact_is_read_and_may_come_again() {
+    let called = |from: &str, audio| swapped(Frame::udp(from, "10.0.0.1:5070", call(audio)));
+    let audio = |to: &str| Frame::udp("10.0.0.1:40000", to, "rtp");
+    let contact = register("sip:p@10.0.0.1:5070");
+    let mut plan = telephony();
+    // Long enough for the session that registers.
+    plan.timeouts.set(session::TimeoutClass::UdpFirst, Duration::from_secs(1000));
+    let played = play(
+        &plan,
+        &[
+            inside(0.0, &Frame::udp(PHONE, REGISTRAR, contact), "forward original first s0 new"),
+            inside(0.9, &audio("192.0.2.69:30000"), "drop no_rule"),
+            outside(1.0, &called(REGISTRAR, 30_000), "forward original first s1 new"),
+            inside(1.1, &audio("192.0.2.69:30000"), "forward original first s2 new"),
+            inside(1.2, &audio("192.0.2.69:30002"), "drop no_rule"),
+            // Another conversation, by the same opening.
+            outside(1.3, &called("192.0.2.69:5080", 30_002), "forward original first s3 new"),
+            inside(1.4, &audio("192.0.2.69:30002"), "forward original first s4 new"),
+            outside(1.5, &called("192.0.2.70:5060", 30_004), "drop no_rule"),
+            outside(599.9, &called("192.0.2.69:5081", 30_006), "forward original first s5 new"),
+            outside(600.1, &called("192.0.2.69:5082", 30_006), "drop no_rule"),
+        ],
+    );
+    assert_eq!(count(&played, Counter::Shared(Gateway::Sip)), 3);
+    assert_eq!(count(&played, Counter::Claimed(Gateway::Sip)), 2);
+    let starts = played.events.iter().filter(|it| matches!(it.kind, EventKind::SessionStart));
+    let starts: Vec<_> = starts.collect();
+    assert!(starts.iter().all(|start| start.gateway == Some(Gateway::Sip)));
+    let parents = starts.iter().map(|start| {
+        let parent = start.parent?;
+        let is_parent = |it: &&&engine::Event| {
+            it.slot.is_some_and(|slot| slot.index() == parent.slot)
+                && (it.worker, it.time) == (parent.worker, parent.created)
+        };
+        starts.iter().position(|start| is_parent(&start))
+    });
+    let parents: Vec<_> = parents.collect();
+    assert_eq!(parents, [None, Some(0), Some(1), Some(0), Some(3), Some(0)]);
+}
+
+/// A child's children stand and fall with the rule of the session that began it all.
+#[test]
+fn a_new_policy_judges_a_grandchild_by_the_rule_of_the_first() {
+    let contact = register("sip:p@10.0.0.1:5070");
+    let called = swapped(Frame::udp(REGISTRAR, "10.0.0.1:5070", call(30_000)));
+    let audio = || Frame::udp("10.0.0.1:40000", "192.0.2.69:30000", "rtp");
+    let played = play(
+        &telephony(),
+        &[
+            inside(0.0, &Frame::udp(PHONE, REGISTRAR, contact), "forward original first s0 new"),
+            outside(1.0, &called, "forward original first s1 new"),
+            inside(1.1, &audio(), "forward original first s2 new"),
+            change(2.0, |plan| "renamed".clone_into(&mut plan.policy.rules[0].name)),
+            inside(2.1, &audio(), "forward original one_way s2"),
+            // The child is still read.
+            outside(
+                2.2,
+                &swapped(Frame::udp(REGISTRAR, "10.0.0.1:5070", call(30_002))),
+                "forward original one_way s1",
+            ),
+            inside(
+                2.3,
+                &Frame::udp("10.0.0.1:40000", "192.0.2.69:30002", "rtp"),
+                "forward original first s3 new",
+            ),
+            change(3.0, |plan| plan.policy.rules[0].services = services(&["ftp"])),
+            inside(3.1, &audio(), "drop no_rule"),
+            outside(3.2, &called, "drop no_rule"),
+        ],
+    );
+    assert_eq!(played.rule(3), "renamed");
+}
+
+/// A connection that is announced to be read is read from its SYN on.
+#[test]
+fn a_tcp_child_is_read_from_its_syn_on() {
+    const CALLER: &str = "192.0.2.69:50000";
+    const CALLED: &str = "10.0.0.1:5070";
+    let contact = register("sip:p@10.0.0.1:5070;transport=tcp");
+    let tcp = |flags, sequence, acknowledgement, payload: &[u8]| Tcp {
+        flags,
+        sequence,
+        acknowledgement,
+        payload: payload.to_vec(),
+        ..TCP
+    };
+    let down = |tcp| swapped(Frame::tcp(CALLER, CALLED, tcp));
+    let up = |tcp| Frame::tcp(CALLED, CALLER, tcp);
+    let invite = call(30_000);
+    let (head, tail) = invite.as_bytes().split_at(100);
+    let audio = Frame::udp("10.0.0.1:40000", "192.0.2.69:30000", "rtp");
+    play(
+        &telephony(),
+        &[
+            inside(0.0, &Frame::udp(PHONE, REGISTRAR, contact), "forward original first s0 new"),
+            outside(1.0, &down(tcp(SYN, 99, 0, b"")), "forward original syn_sent s1 new"),
+            inside(1.1, &up(tcp(SYN_ACK, 499, 100, b"")), "forward reply syn_received s1"),
+            outside(1.2, &down(tcp(ACK, 100, 500, b"")), "forward original established s1"),
+            // The second half first: it can be put in its place only if the first number is known.
+            outside(1.3, &down(tcp(PSH_ACK, 200, 500, tail)), "forward original established s1"),
+            inside(1.4, &audio, "drop no_rule"),
+            outside(1.5, &down(tcp(PSH_ACK, 100, 500, head)), "forward original established s1"),
+            inside(1.6, &audio, "forward original first s2 new"),
+        ],
+    );
+}

@@ -4,9 +4,9 @@
 //!   0  hash                        7  deadline
 //!   1  context, ports              8  parent: slot, ports
 //!   2  protocols, ports of the     9  parent: creation
-//!      box, gateway, flags        10  parent: lower address
-//!   3  source                     12  parent: upper address
-//!   5  destination
+//!      box, gateway, flags            above it: how it is read
+//!   3  source                     10  parent: lower address
+//!   5  destination                12  parent: upper address
 //! ```
 
 use core::net::IpAddr;
@@ -23,6 +23,10 @@ const SOURCE_V6: u8 = 1;
 const DESTINATION_V6: u8 = 2;
 const PARENT_V6: u8 = 4;
 const UPPER_INITIATES: u8 = 8;
+const STANDING: u8 = 16;
+/// What stands above the 48 bits of a time in milliseconds: one more than how it is read, or 0 if it is not.
+const READS: u32 = 48;
+const CREATED: u64 = (1 << READS) - 1;
 
 /// The words; the first is the hash by which the expectation is found.
 pub(super) fn pack(expectation: &Expectation, hash: u64) -> [u64; WORDS] {
@@ -36,6 +40,8 @@ pub(super) fn pack(expectation: &Expectation, hash: u64) -> [u64; WORDS] {
         deadline,
         in_port,
         gateway,
+        reads,
+        standing,
         parent,
     } = *expectation;
     let (pair, parent_v6) = match parent.key.endpoints.addresses {
@@ -45,7 +51,9 @@ pub(super) fn pack(expectation: &Expectation, hash: u64) -> [u64; WORDS] {
     let flags = flag(source.is_ipv6(), SOURCE_V6)
         | flag(destination.is_ipv6(), DESTINATION_V6)
         | flag(parent_v6, PARENT_V6)
-        | flag(parent.initiator == Side(1), UPPER_INITIATES);
+        | flag(parent.initiator == Side(1), UPPER_INITIATES)
+        | flag(standing, STANDING);
+    let reads = u64::from(reads.map_or(0, |reads| reads.saturating_add(1)));
     let [worker_high, worker_low] = parent.worker.to_be_bytes();
     let facts = [
         protocol,
@@ -69,7 +77,7 @@ pub(super) fn pack(expectation: &Expectation, hash: u64) -> [u64; WORDS] {
         low(destination),
         deadline.as_nanos(),
         two(parent.slot, ports(parent.key.endpoints.ports[0], parent.key.endpoints.ports[1])),
-        parent.created.as_millis(),
+        parent.created.as_millis() & CREATED | reads << READS,
         high(lower),
         low(lower),
         high(upper),
@@ -130,11 +138,12 @@ pub(super) fn unpack(words: &[u64; WORDS]) -> Expectation {
         deadline: Time::from_nanos(deadline),
         in_port,
         gateway,
+        reads: created.to_be_bytes()[1].checked_sub(1),
+        standing: flags & STANDING != 0,
         parent: Parent {
             worker: u16::from_be_bytes([worker_high, worker_low]),
             slot,
-            // Words of two publications may hold any number.
-            created: Time::from_millis(created & 0xffff_ffff_ffff),
+            created: Time::from_millis(created & CREATED),
             key,
             initiator: Side(u8::from(flags & UPPER_INITIATES != 0)),
             in_port: parent_in_port,

@@ -1,7 +1,10 @@
-//! One place of the table: one worker writes it, any worker may claim what it holds, once.
+//! One place of the table: one worker writes it, any worker may claim what it holds, once, or share it, as often as it
+//! likes.
 //!
 //! ```text
-//!              publish (store)              claim (compare and swap)
+//!                                  share (compare and swap)
+//!                                ┌──┐
+//!              publish (store)   │  ▼       claim (compare and swap)
 //!   free n ───────────────────► alive n+1 ───────────────────────────► claimed n+1
 //!     ▲                             │ retire (compare and swap)            │
 //!     └─────────────────────────────┴──────────────────────────────────────┘ next publish
@@ -14,7 +17,8 @@
 //! someone claimed it. Claim and retire of one publication are read-modify-writes of the same state, so one of
 //! them fails. If the claim succeeds, the writer learns of it by an acquiring load, which the claim's
 //! release makes see everything that the claimer did before: the claimer's reads were over before the
-//! writer's next store. If the retirement succeeds, the claim fails and what was read is thrown away.
+//! writer's next store. If the retirement succeeds, the claim fails and what was read is thrown away. A share is a claim
+//! that leaves the state as it is: the retirement that comes after it acquires what it released.
 
 #[cfg(all(test, loom))]
 use loom::sync::atomic::{AtomicU64, Ordering};
@@ -80,6 +84,12 @@ impl<const WORDS: usize> Place<WORDS> {
     /// Takes a publication; true for one caller at most.
     pub(super) fn claim(&self, mark: Mark) -> bool {
         self.leave(mark, CLAIMED)
+    }
+
+    /// Takes a share in a publication, which stays alive. It writes what is there: that it succeeds orders it before any
+    /// retirement, as a claim's success does.
+    pub(super) fn share(&self, mark: Mark) -> bool {
+        self.state.compare_exchange(mark.0, mark.0, Ordering::AcqRel, Ordering::Acquire).is_ok()
     }
 
     /// Ends a publication, for the writer. False: someone claimed it.
@@ -157,6 +167,33 @@ mod model {
             let retired = place.retire(first);
             let claims = claimers.map(|claimer| claimer.join().unwrap());
             assert_eq!(claims.map(usize::from).iter().sum::<usize>() + usize::from(retired), 1);
+        });
+    }
+
+    /// Two share what stands, while the writer retires it and publishes another in its place.
+    #[test]
+    fn what_is_shared_is_whole() {
+        model(|| {
+            let place = Arc::new(Place::<2>::default());
+            let sharers = [0, 1].map(|_| {
+                let place = Arc::clone(&place);
+                thread::spawn(move || {
+                    for first in [1, 2] {
+                        if let Some((mark, words)) = place.read(first)
+                            && place.share(mark)
+                        {
+                            assert_eq!(words[0], words[1], "the payload of one publication");
+                        }
+                    }
+                })
+            });
+            let first = place.publish(&[1, 1]);
+            assert!(place.retire(first), "nobody takes it away");
+            let second = place.publish(&[2, 2]);
+            for sharer in sharers {
+                sharer.join().unwrap();
+            }
+            assert!(place.is_alive(second));
         });
     }
 

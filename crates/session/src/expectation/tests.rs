@@ -22,6 +22,8 @@ pub(super) fn data(port: u16) -> Expectation {
         deadline: Time::from_secs(30),
         in_port: 1,
         gateway: 0,
+        reads: None,
+        standing: false,
         parent: Parent {
             worker: 0,
             slot: 7,
@@ -135,6 +137,22 @@ fn it_may_wait_for_any_host() {
 }
 
 #[test]
+fn what_stands_is_there_for_all_until_it_is_over() {
+    let mut one = Rig::new(1, 64);
+    let standing = Expectation { standing: true, reads: Some(3), ..data(5000) };
+    let ticket = one.publish(0, 0, &standing);
+    for second in 1..4 {
+        assert_eq!(one.claim(second, &syn(5000)), Some(standing));
+        assert_eq!(one.table.alive(), 1);
+    }
+    assert_eq!(one.claim(30, &syn(5000)), None, "too late");
+    let (found, _) = one.table.find(&syn(5000), Time::ZERO, |_| true).expect("it is alive");
+    one.retire(0, ticket);
+    assert!(!one.table.claim(found), "retired before it was taken");
+    assert_eq!((&one.ended[..], one.table.alive()), (&[Ended::ParentEnded][..], 0));
+}
+
+#[test]
 fn what_ends_is_told_once() {
     let mut one = Rig::new(1, 64);
     let ticket = one.publish(0, 0, &data(5000));
@@ -200,7 +218,7 @@ fn the_same_is_known_again() {
 proptest! {
     #[test]
     fn words_hold_an_expectation(
-        v6: [bool; 3], bits: [u128; 4], numbers: [u16; 6], octets: [u8; 6], slot: u32, times: [u32; 2],
+        v6: [bool; 3], bits: [u128; 4], numbers: [u16; 6], octets: [u8; 6], slot: u32, times: [u32; 2], reads: Option<u8>, standing: bool,
     ) {
         let address = |v6: bool, bits: u128| {
             if v6 { IpAddr::V6(bits.into()) } else { IpAddr::V4(u32::try_from(bits >> 96).unwrap().into()) }
@@ -218,10 +236,12 @@ proptest! {
             deadline: Time::from_nanos(u64::from(times[0])),
             in_port: octets[2],
             gateway: octets[3],
+            reads: reads.filter(|reads| *reads < u8::MAX),
+            standing,
             parent: Parent {
                 worker: numbers[4],
                 slot,
-                created: Time::from_millis(u64::from(times[1])),
+                created: Time::from_millis(u64::from(times[1]) << 12),
                 key,
                 initiator,
                 in_port: octets[4],
