@@ -47,7 +47,7 @@ impl<'a> Addresses<'a> {
     /// The objects of the file, their names checked.
     pub(crate) fn new(checker: &mut Checker<'a>, root: &Section<'a>) -> Self {
         let section = root.get("addresses");
-        let section = section.and_then(|node| checker.open_section(&node, "[addresses]"));
+        let section = section.and_then(|node| checker.open_section(&node, "[addresses]", &[]));
         let nodes = section.map(|section| section.nodes()).unwrap_or_default();
         let named = nodes.into_iter().filter(|(name, at, _)| checker.check_name(name, at));
         let objects =

@@ -121,7 +121,7 @@ impl<'a> Checker<'a> {
         keys: Keys,
     ) -> Option<Section<'a>> {
         let title = title.into();
-        let section = self.open_section(node, title.clone())?;
+        let section = self.open_section(node, title.clone(), keys.known)?;
         for entry in section.entries() {
             let key = entry.0.get_ref().as_ref();
             let at = At { span: entry.0.span(), path: join(&section.at.path, key) };
@@ -141,17 +141,31 @@ impl<'a> Checker<'a> {
         Some(section)
     }
 
-    /// Opens a table whose keys are free.
+    /// Opens a table without a look at its keys. `known`: those that it may have, for the hint; none if they are
+    /// free.
     pub(crate) fn open_section(
         &mut self,
         node: &Node<'a>,
         title: impl Into<String>,
+        known: &[&str],
     ) -> Option<Section<'a>> {
+        let title = title.into();
         let DeValue::Table(table) = node.value else {
-            self.wrong_type(node, "a table", "");
+            let example = known.first().unwrap_or(&"NAME");
+            let header = if title.starts_with('[') {
+                format!("write {title}, and below it {example} = …")
+            } else {
+                format!("write {} = {{ {example} = … }}", node.key())
+            };
+            let keys = if known.is_empty() {
+                String::new()
+            } else {
+                format!("; its keys: {}", suggest::list(known))
+            };
+            self.wrong_type(node, "a table", &(header + &keys));
             return None;
         };
-        Some(Section { table, at: node.at.clone(), title: title.into() })
+        Some(Section { table, at: node.at.clone(), title })
     }
 
     pub(crate) fn wrong_type(&mut self, node: &Node<'a>, wanted: &str, hint: &str) {

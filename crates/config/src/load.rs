@@ -167,8 +167,12 @@ impl<'a> Checker<'a> {
         let sessions = self.sessions(&root, &zones);
         let wires = self.wires(&root, &ports);
         let zone_pairs = self.zone_pairs(&root, &zones);
-        let mut objects =
-            Objects { zones: &zones, addresses: &mut addresses, services: &mut services };
+        let mut objects = Objects {
+            zones: &zones,
+            addresses: &mut addresses,
+            services: &mut services,
+            max: sessions.max,
+        };
         let (rules, places) = self.rules(&root, &mut objects);
         addresses.resolve_all(self);
         services.resolve_all(self);

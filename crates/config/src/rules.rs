@@ -42,6 +42,8 @@ pub(crate) struct Objects<'o, 'a> {
     pub(crate) zones: &'o Zones,
     pub(crate) addresses: &'o mut Addresses<'a>,
     pub(crate) services: &'o mut Services<'a>,
+    /// Sessions of the whole box: what a rule's limits are measured by.
+    pub(crate) max: u32,
 }
 
 impl<'a> Checker<'a> {
@@ -133,7 +135,7 @@ impl<'a> Checker<'a> {
             rule.timeouts = self.own_timeouts(&node, "timeouts of [[rule]]");
         }
         if let Some(node) = section.get("limits") {
-            rule.limits = self.rule_limits(&node, rule.action);
+            rule.limits = self.rule_limits(&node, rule.action, objects.max);
         }
         if let Some(node) = section.get("service") {
             self.check_timeouts(&rule, &node.at);
@@ -141,7 +143,7 @@ impl<'a> Checker<'a> {
         rule
     }
 
-    fn rule_limits(&mut self, node: &Node<'a>, action: Action) -> RuleLimits {
+    fn rule_limits(&mut self, node: &Node<'a>, action: Action, max: u32) -> RuleLimits {
         let Some(section) = self.section(node, "limits of [[rule]]", LIMITS) else {
             return RuleLimits::NONE;
         };
@@ -154,10 +156,10 @@ impl<'a> Checker<'a> {
             self.warning(Subject::Value, &node.at, message, "only what is allowed is counted");
         }
         RuleLimits {
-            sessions: self.limit(&section, "sessions"),
-            per_source: self.limit(&section, "per_source"),
-            per_destination: self.limit(&section, "per_destination"),
-            embryonic: self.limit(&section, "embryonic"),
+            sessions: self.limit(&section, "sessions", max),
+            per_source: self.limit(&section, "per_source", max),
+            per_destination: self.limit(&section, "per_destination", max),
+            embryonic: self.limit(&section, "embryonic", max),
         }
     }
 

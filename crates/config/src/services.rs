@@ -50,7 +50,7 @@ impl<'a> Services<'a> {
     /// The services of the file, their names checked.
     pub(crate) fn new(checker: &mut Checker<'a>, root: &Section<'a>) -> Self {
         let section = root.get("services");
-        let section = section.and_then(|node| checker.open_section(&node, "[services]"));
+        let section = section.and_then(|node| checker.open_section(&node, "[services]", &[]));
         let mut objects = Vec::new();
         for (name, at, node) in section.map(|section| section.nodes()).unwrap_or_default() {
             if !checker.check_name(name, &at) {

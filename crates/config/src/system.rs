@@ -129,15 +129,15 @@ impl<'a> Checker<'a> {
         let per_source = value(self, "per_source", max).unwrap_or_else(|| (max / 10).max(1));
         let ipv6 = section.as_ref().and_then(|section| section.get("ipv6"));
         let ipv6 = ipv6.and_then(|node| self.integer(&node, 0..=max)).unwrap_or(max);
-        let for_all = section.as_ref().and_then(|section| self.limit(section, "embryonic"));
+        let for_all = section.as_ref().and_then(|section| self.limit(section, "embryonic", max));
         let mut embryonic = vec![for_all; zones.names().len()];
         let own = section.as_ref().and_then(|section| section.get("zones"));
-        let own = own.and_then(|node| self.open_section(&node, "[sessions.zones]"));
+        let own = own.and_then(|node| self.open_section(&node, "[sessions.zones]", &[]));
         for (name, at, node) in own.map(|own| own.nodes()).unwrap_or_default() {
             let Some(zone) = self.zone_named(name, &at, zones) else { continue };
             let title = format!("[sessions.zones.{name}]");
             let Some(section) = self.section(&node, title, SESSIONS_OF_ZONE) else { continue };
-            if let Some(limit) = self.limit(&section, "embryonic")
+            if let Some(limit) = self.limit(&section, "embryonic", max)
                 && let Some(of_zone) = embryonic.get_mut(zone.index())
             {
                 *of_zone = Some(limit);
@@ -146,10 +146,21 @@ impl<'a> Checker<'a> {
         SessionSettings { max, ipv6, per_source, embryonic }
     }
 
-    /// A number of sessions. None: there is no such key, or it is reported.
-    pub(crate) fn limit(&mut self, section: &Section<'a>, key: &str) -> Option<NonZeroU32> {
+    /// A number of sessions, of which there are at most `max`. None: there is no such key, or it is reported.
+    pub(crate) fn limit(
+        &mut self,
+        section: &Section<'a>,
+        key: &str,
+        max: u32,
+    ) -> Option<NonZeroU32> {
         let node = section.get(key)?;
-        self.integer(&node, 1..=SESSIONS_MOST).and_then(NonZeroU32::new)
+        let limit = self.integer(&node, 1..=SESSIONS_MOST).and_then(NonZeroU32::new)?;
+        if limit.get() > max {
+            let message = format!("{key} = {limit} is never met: max of [sessions] is {max}");
+            let hint = format!("a limit below {max}, or a greater max in [sessions]");
+            self.warning(Subject::Value, &node.at, message, hint);
+        }
+        Some(limit)
     }
 
     pub(crate) fn timeouts(&mut self, root: &Section<'a>) -> Timeouts {
@@ -174,9 +185,9 @@ impl<'a> Checker<'a> {
         title: &str,
         global: &[TimeoutClass],
     ) -> Vec<(TimeoutClass, Duration)> {
-        let Some(section) = self.open_section(node, title) else { return Vec::new() };
         let kept = TimeoutClass::ALL.iter().filter(|class| !global.contains(class));
         let names: Vec<_> = kept.map(|class| class.name()).collect();
+        let Some(section) = self.open_section(node, title, &names) else { return Vec::new() };
         let mut found = Vec::new();
         for (key, at, node) in section.nodes() {
             let class = TimeoutClass::ALL.iter().find(|class| class.name() == key);

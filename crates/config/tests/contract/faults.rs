@@ -49,7 +49,7 @@ fn top_level() {
         ("[[route]]", "route", "[[route]] is not built yet", "kept"),
         ("[ha]", "ha", "[ha] is not built yet", "kept"),
         ("rule = 1\n[[x]]", "1", "a list is needed", "[[rule]]"),
-        ("system = 3", "3", "a table is needed", ""),
+        ("system = 3", "3", "a table is needed", "write [system], and below it control_core = …"),
         ("version = 1\nversion = 1", "version", "the key \"version\" is there already", "once"),
     ]);
 }
@@ -422,7 +422,7 @@ fn rules_and_zone_pairs() {
         ("enabled = 1", "1", "true or false is needed", ""),
         ("tags = \"x\"", "\"x\"", "a list is needed", ""),
         ("limits = {}", "{}", "limits says nothing", "leave the key out"),
-        ("limits = 5", "5", "a table is needed", ""),
+        ("limits = 5", "5", "a table is needed", "write limits = { sessions = … }; its keys: sessions, per_source"),
         ("limits = { source = 5 }", "source", "unknown key", "per_source"),
         ("limits = { per_source = 0 }", "0", "out of range", "1 to"),
         ("schedule = \"night\"", "schedule", "not built yet", "kept"),

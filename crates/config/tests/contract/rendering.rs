@@ -135,6 +135,26 @@ action = "allow"
     insta::assert_snapshot!(shown.join("\n"));
 }
 
+/// Each of the limits, a little above what there may be at all, and where it may be said; at `max` none is said.
+#[test]
+fn limits_that_are_never_met() {
+    let document = |limit: u32| {
+        format!(
+            "[sessions]\nmax = 1000\nembryonic = {limit}\n[sessions.zones.outside]\nembryonic = {limit}\n\
+             {PORTS}{RULE}limits = {{ sessions = {limit}, per_source = {limit}, per_destination = {limit}, \
+             embryonic = {limit} }}\n"
+        )
+    };
+    let warnings = |limit| {
+        let loaded = config::parse(&document(limit), "fw.toml");
+        loaded.unwrap_or_else(|errors| panic!("{errors}")).warnings
+    };
+    assert_eq!(warnings(1000), []);
+    let shown: Vec<_> = warnings(1001).iter().map(ToString::to_string).collect();
+    assert_eq!(shown.len(), 6);
+    insta::assert_snapshot!(shown.join("\n"));
+}
+
 #[test]
 fn a_finding_as_json() {
     let errors = config::parse(&format!("version = 2\n{PORTS}"), "fw.toml").unwrap_err();
