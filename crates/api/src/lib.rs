@@ -41,6 +41,6 @@ pub use session_id::{SessionId, SessionIdError};
 pub use sessions::{Session, SessionsCleared, SessionsCount};
 pub use status::{
     Alarm, AlarmKind, HeavySession, MemoryStatus, PolicyStatus, PortSummary, SessionsStatus,
-    SkewStatus, Status, WorkerStatus,
+    SkewStatus, Status, WorkerStatus, ZoneEmbryonic,
 };
 pub use tuple::{Tuple, TupleError};

@@ -110,6 +110,20 @@ pub struct SessionsStatus {
     pub max: u64,
     /// Sessions created in the last second.
     pub created_per_second: f64,
+    /// Those whose handshake is not complete, by the zone that they were opened from.
+    #[serde(default)]
+    pub embryonic: Vec<ZoneEmbryonic>,
+}
+
+/// The sessions opened from a zone whose handshake is not complete: whose flood it would be.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ZoneEmbryonic {
+    /// The zone's name.
+    pub zone: String,
+    /// How many there are.
+    pub count: u64,
+    /// How many there may be; none: as many as there may be sessions.
+    pub limit: Option<u32>,
 }
 
 /// A port in one line; `ports` tells more.

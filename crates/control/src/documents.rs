@@ -6,13 +6,13 @@ use std::time::Duration;
 use api::{
     Alarm, AlarmKind, HeavySession, MemoryStatus, NamedCount, PolicyStatus, PortInfo, PortSteering,
     PortSummary, ProtocolReasonCount, ReasonCount, RuleInfo, Session, SessionId, SessionsStatus,
-    SkewStatus, Version, WorkerFrames, WorkerStatus,
+    SkewStatus, Version, WorkerFrames, WorkerStatus, ZoneEmbryonic,
 };
 use engine::{
     Arrivals, Cause, Counter, DropReason, EndReason, ParentId, Protocol, RuleHits, SessionView,
     Time, WorkerId,
 };
-use policy::{RuleId, ZoneSet};
+use policy::{RuleId, ZoneId, ZoneSet};
 
 use crate::clock::{Timestamp, now, present};
 use crate::commit::Committed;
@@ -63,6 +63,7 @@ impl View<'_> {
                 in_use: reading.counters().sessions(),
                 max: u64::from(policy.config.sessions.max),
                 created_per_second: self.rates.created,
+                embryonic: self.embryonic(),
             },
             ports: self.port_summaries(),
             top_drops: self.top_drops(),
@@ -325,6 +326,20 @@ impl View<'_> {
             }
         });
         api::Rules { version: Version, generation: policy.generation, rules: rules.collect() }
+    }
+
+    fn embryonic(&self) -> Vec<ZoneEmbryonic> {
+        let Self { reading, policy, .. } = self;
+        let zones = policy.config.policy.zones.iter().zip((0..).map(ZoneId));
+        let of_zone = |(zone, id): (&String, ZoneId)| {
+            let limit = policy.config.sessions.embryonic.get(id.index()).copied().flatten();
+            ZoneEmbryonic {
+                zone: zone.clone(),
+                count: reading.half_open(id, policy.generation),
+                limit: limit.map(NonZeroU32::get),
+            }
+        };
+        zones.map(of_zone).collect()
     }
 
     fn timestamp(&self, time: Time) -> Timestamp {

@@ -121,6 +121,7 @@ pub(crate) fn reading() -> Reading {
         ],
         arrivals: vec![engine::Arrivals::default(); 2],
         skew: engine::skew::Skew::default(),
+        half_open: vec![0, 3 + u32::from(worker)],
     };
     Reading {
         workers: vec![worker(0, 1000, 20), worker(1, 500, 0)],
@@ -332,6 +333,7 @@ impl Plane for FakePlane {
             rule_hits: shard.rule_hits().to_vec(),
             arrivals: shard.arrivals().to_vec(),
             skew: shard.skew().clone(),
+            half_open: shard.half_open().to_vec(),
         };
         Reading {
             workers: (0..).zip(&state.shards).map(worker).collect(),

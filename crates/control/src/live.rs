@@ -184,6 +184,7 @@ fn worker(status: WorkerStatus) -> WorkerReading {
         rule_hits,
         arrivals,
         skew,
+        half_open,
     } = status;
     WorkerReading {
         worker,
@@ -201,6 +202,7 @@ fn worker(status: WorkerStatus) -> WorkerReading {
         rule_hits,
         arrivals,
         skew,
+        half_open,
     }
 }
 

@@ -18,6 +18,7 @@ use engine::{
     Arrivals, Counter, Counters, Cut, DropReason, Event, PortIndex, RuleHits, Snapshot, Time,
     WorkerId,
 };
+use policy::ZoneId;
 
 /// The plane that moves frames.
 pub trait Plane: Send + Sync + 'static {
@@ -116,6 +117,8 @@ pub struct WorkerReading {
     pub arrivals: Vec<Arrivals>,
     /// How the load of the last window was spread.
     pub skew: Skew,
+    /// By zone of the policy that it works by, sessions opened from there whose handshake is not complete.
+    pub half_open: Vec<u32>,
 }
 
 impl WorkerReading {
@@ -239,6 +242,17 @@ impl Reading {
         let found = forwarded + dropped + rejected + consumed + held + balance.in_rings;
         balance.difference = received.wrapping_sub(found).cast_signed();
         balance
+    }
+
+    /// Sessions opened from a zone whose handshake is not complete, over the workers that work by the policy of this
+    /// generation, as zones have other numbers in others.
+    #[must_use]
+    pub fn half_open(&self, zone: ZoneId, generation: u32) -> u64 {
+        let present = self.workers.iter().filter(|worker| worker.generation == generation);
+        present
+            .filter_map(|worker| worker.half_open.get(zone.index()))
+            .map(|&few| u64::from(few))
+            .sum()
     }
 
     /// The hits of a rule over all workers: how many, and when the last.

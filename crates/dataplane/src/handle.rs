@@ -47,6 +47,8 @@ pub struct WorkerStatus {
     pub arrivals: Vec<Arrivals>,
     /// How the load of the last window was spread.
     pub skew: Skew,
+    /// By zone of the policy that it works by, sessions opened from there whose handshake is not complete.
+    pub half_open: Vec<u32>,
 }
 
 #[derive(Debug)]
@@ -111,6 +113,7 @@ impl Handle {
             rule_hits,
             arrivals: spread.arrivals,
             skew: spread.skew,
+            half_open: spread.half_open,
         }
     }
 

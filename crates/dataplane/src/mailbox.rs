@@ -43,26 +43,31 @@ pub(crate) struct Mailbox {
     pub(crate) retired: ArrayQueue<Retired>,
     pub(crate) events: ArrayQueue<Event>,
     pub(crate) board: Board,
-    /// What the worker shows of how its load is spread. It never waits for it: while somebody reads, it shows it
+    /// What the worker shows beside its numbers. It never waits for it: while somebody reads, it shows it
     /// later.
     pub(crate) spread: Mutex<Spread>,
 }
 
-/// How a worker's load is spread.
+/// How a worker's load is spread, and whose floods it bears.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Spread {
     /// By port, how well its packets found their owners.
     pub(crate) arrivals: Vec<Arrivals>,
     /// Of the last window.
     pub(crate) skew: Skew,
+    /// By zone, half-open sessions opened from there.
+    pub(crate) half_open: Vec<u32>,
 }
 
 impl Spread {
     /// Takes over newer figures.
-    pub(crate) fn show(&mut self, arrivals: &[Arrivals], skew: &Skew) {
-        // As many as there are ports, so that only the first copy allocates.
+    pub(crate) fn show(&mut self, arrivals: &[Arrivals], skew: &Skew, half_open: &[u32]) {
+        // As many as there are ports and zones, so that only the first copy allocates, and one after a reload that
+        // brings more zones.
         self.arrivals.clear();
         self.arrivals.extend_from_slice(arrivals);
+        self.half_open.clear();
+        self.half_open.extend_from_slice(half_open);
         if self.skew.windows != skew.windows {
             self.skew.clone_from(skew);
         }

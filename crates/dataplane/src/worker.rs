@@ -263,7 +263,7 @@ impl Worker {
         tally.in_rings = self.rings.iter().map(|ring| ring.len() as u64).sum();
         self.mailbox.board.write(*tally, self.shard.counters());
         if let Ok(mut spread) = self.mailbox.spread.try_lock() {
-            spread.show(self.shard.arrivals(), self.shard.skew());
+            spread.show(self.shard.arrivals(), self.shard.skew(), self.shard.half_open());
         }
         let next = self.hits.write(self.shard.rule_hits(), self.shown.next_rule, HITS_STEP);
         // While rules remain, the idle worker goes on showing them.

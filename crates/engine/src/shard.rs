@@ -334,6 +334,12 @@ impl<F: Frame, M: Memory> Shard<F, M> {
         self.core.census.rules()
     }
 
+    /// How many sessions were opened from each zone and have not completed their handshake, by [`policy::ZoneId`] of
+    /// the present policy; of those that it has judged: after a reload all of them are once the sweep is through.
+    pub fn half_open(&self) -> &[u32] {
+        self.core.census.half_open()
+    }
+
     /// How many timers are set: one a session, always. For tests: it walks all of them.
     pub fn timer_count(&self) -> u32 {
         self.core.sessions.timers()

@@ -422,7 +422,12 @@ fn rules_and_zone_pairs() {
         ("enabled = 1", "1", "true or false is needed", ""),
         ("tags = \"x\"", "\"x\"", "a list is needed", ""),
         ("limits = {}", "{}", "limits says nothing", "leave the key out"),
-        ("limits = 5", "5", "a table is needed", "write limits = { sessions = … }; its keys: sessions, per_source"),
+        (
+            "limits = 5",
+            "5",
+            "a table is needed",
+            "write limits = { sessions = … }; its keys: sessions, per_source",
+        ),
         ("limits = { source = 5 }", "source", "unknown key", "per_source"),
         ("limits = { per_source = 0 }", "0", "out of range", "1 to"),
         ("schedule = \"night\"", "schedule", "not built yet", "kept"),

@@ -8,7 +8,7 @@ use engine::{
     Arrivals, Cause, Counter, Counters, DropReason, EndReason, Ended, Gateway, Protocol, Remark,
     RuleHits,
 };
-use policy::RuleId;
+use policy::{RuleId, ZoneId};
 use prometheus::core::Desc;
 use prometheus::proto::{self, LabelPair, Metric, MetricFamily, MetricType};
 
@@ -101,6 +101,11 @@ const DEFINITIONS: &[Definition] = &[
         "Living sessions that a rule allows whose handshake is not complete.",
         &["rule"],
     ),
+    (
+        "zone_embryonic_sessions",
+        "Living sessions opened from a zone whose handshake is not complete.",
+        &["zone"],
+    ),
     ("policy_generation", "The generation of the policy that a worker uses.", &["worker"]),
     ("worker_busy_seconds_total", "Time that a worker had frames to work on.", &["worker"]),
     ("worker_idle_seconds_total", "Time that a worker had no frame to work on.", &["worker"]),
@@ -185,6 +190,10 @@ pub(super) fn collect(
     families.counter(by_rule(reading, policy, rules, |hits| hits.hits));
     families.gauge(by_rule(reading, policy, rules, |hits| u64::from(hits.sessions)));
     families.gauge(by_rule(reading, policy, rules, |hits| u64::from(hits.embryonic)));
+    let zones = policy.config.policy.zones.iter().zip((0..).map(ZoneId));
+    families.gauge(
+        zones.map(|(zone, id)| (vec![zone.clone()], reading.half_open(id, policy.generation))),
+    );
     let of_workers = &reading.workers;
     families.gauge(per_worker(of_workers, |worker| u64::from(worker.generation)));
     families.seconds(per_worker(of_workers, |worker| worker.busy.as_secs_f64()));

@@ -92,6 +92,9 @@ fn every_series_exists_from_the_start() {
     for rule in ["inside-out", "no-telnet"] {
         expect("rule_hits_total", &format!("{{rule=\"{rule}\"}}"));
     }
+    for zone in ["inside", "outside"] {
+        expect("zone_embryonic_sessions", &format!("{{zone=\"{zone}\"}}"));
+    }
     expect("policy_swap_seconds_bucket", "{le=\"+Inf\"}");
     expect("policy_swap_seconds_count", "");
     for name in &expected {

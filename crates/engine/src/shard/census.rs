@@ -127,6 +127,11 @@ impl Census {
         self.half_open.resize(snapshot.policy.policy().zones.len(), 0);
     }
 
+    /// By [`ZoneId`]: sessions opened from there whose handshake is not complete.
+    pub(super) fn half_open(&self) -> &[u32] {
+        &self.half_open
+    }
+
     /// By rule: how often it decided, and its sessions.
     pub(super) fn rules(&self) -> &[RuleHits] {
         &self.rules

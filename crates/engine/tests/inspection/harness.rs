@@ -24,6 +24,16 @@ pub(crate) const INSIDE: PortIndex = PortIndex(0);
 /// The port of the zone `outside`, at the other end of the wire.
 pub(crate) const OUTSIDE: PortIndex = PortIndex(1);
 
+/// States of a handshake that is not complete.
+const HANDSHAKES: [(engine::Protocol, [&str; 3]); 2] = [
+    (engine::Protocol::Tcp, ["syn_sent", "simultaneous_open", "syn_received"]),
+    (engine::Protocol::Sctp, ["init", "init_ack", "cookie_echoed"]),
+];
+
+fn is_half_open(protocol: engine::Protocol, state: &str) -> bool {
+    HANDSHAKES.iter().any(|(of, states)| *of == protocol && states.contains(&state))
+}
+
 /// What a box is configured with.
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
@@ -258,16 +268,19 @@ impl Rig {
         let sessions: u64 = hits().map(|hits| u64::from(hits.sessions)).sum();
         assert_eq!(sessions, self.sessions(), "sessions by rule");
         let embryonic: u64 = hits().map(|hits| u64::from(hits.embryonic)).sum();
-        let handshakes = [
-            (engine::Protocol::Tcp, ["syn_sent", "simultaneous_open", "syn_received"]),
-            (engine::Protocol::Sctp, ["init", "init_ack", "cookie_echoed"]),
-        ];
-        let half_open = handshakes.iter().flat_map(|(protocol, names)| {
+        let half_open = HANDSHAKES.iter().flat_map(|(protocol, names)| {
             let states = protocol.states().into_iter().enumerate();
             let half = states.filter(|(_, state)| names.contains(state));
             half.map(|(state, _)| counters.get(Counter::Sessions(*protocol, state)))
         });
         assert_eq!(embryonic, half_open.sum::<u64>(), "half-open sessions by rule");
+        assert!(self.half_open() <= embryonic, "half-open sessions by zone");
+    }
+
+    /// Half-open sessions of all zones, of those that the present policy has judged.
+    fn half_open(&self) -> u64 {
+        let zones = self.cluster.shards().iter().flat_map(engine::Shard::half_open);
+        zones.map(|&count| u64::from(count)).sum()
     }
 
     /// What a listing shows is counted in the gauge of its state; no two sessions have one key, and each has one timer.
@@ -277,6 +290,7 @@ impl Rig {
         for shard in self.cluster.shards() {
             assert_eq!(shard.timer_count(), shard.session_count(), "one timer a session");
             let filter = SessionFilter::default();
+            let mut half_open = vec![0; shard.half_open().len()];
             let mut cursor = Some(0);
             while let Some(at) = cursor {
                 cursor = shard.list(self.now, at, 1024, &filter, &mut |view| {
@@ -285,10 +299,18 @@ impl Rig {
                     let state = state.expect("a state of its protocol");
                     listed[Counter::Sessions(view.protocol, state).index()] += 1;
                     let (one, other) = (view.source, view.destination);
+                    let judged = u32::from(view.generation) == shard.snapshot().generation & 0xffff;
+                    if judged && is_half_open(view.protocol, view.state) {
+                        half_open[view.from.index()] += 1;
+                    }
                     let ends = (one.min(other), one.max(other));
                     let new = keys.insert((view.protocol_number, ends, view.context));
                     assert!(new, "two sessions of one key: {view:?}");
                 });
+            }
+            let zones = half_open.iter().zip(shard.half_open());
+            for (listed, counted) in zones {
+                assert!(listed <= counted, "{listed} half-open listed, {counted} counted");
             }
         }
         for (listed, counted) in listed.iter().zip(counters.as_slice()) {
@@ -305,6 +327,7 @@ impl Rig {
         self.advance(end);
         self.check();
         assert_eq!(self.sessions(), 0, "a session without a timer");
+        assert_eq!(self.half_open(), 0, "a half-open session in the count of its zone alone");
         assert_eq!(self.held(), 0, "a fragment without a timer");
         assert_eq!(self.cluster.counters().expectations(), 0, "an expectation without an end");
     }

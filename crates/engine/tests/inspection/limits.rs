@@ -7,7 +7,7 @@ use policy::{Action, LogWhen, Rule, RuleLimits};
 use testkit::packet::Frame;
 use testkit::packet::flags::{ACK, SYN, SYN_ACK};
 
-use crate::harness::{INSIDE, Plan, Rig};
+use crate::harness::{INSIDE, OUTSIDE, Plan, Rig};
 use crate::transcript::{SERVER, Step, change, down, inside, outside, play, segment, swapped, up};
 
 fn limited(max: u32, per_source: u32) -> Plan {
@@ -264,6 +264,38 @@ fn handshakes_are_limited_by_zone_and_by_rule() {
             ],
         );
     }
+}
+
+/// The count that an operator reads in a flood: by zone, down when a handshake completes or is given up, and whole
+/// again once the sweep after a reload is through.
+#[test]
+fn half_open_sessions_are_counted_by_zone() {
+    let zones = |rig: &Rig| rig.cluster.shards()[0].half_open().to_vec();
+    let mut plan = half_open(None, None);
+    plan.policy.rules.push(Rule::any("all", Action::Allow));
+    let mut rig = Rig::new(1, &plan.snapshot());
+    let give = |rig: &mut Rig, port, frame: &Frame| {
+        rig.receive(rig.now() + std::time::Duration::from_millis(100), port, frame.bytes());
+        rig.check();
+    };
+    for port in 1..=3 {
+        let syn = segment(&format!("10.0.0.7:{port}"), SERVER, SYN, 1, 0, 0);
+        give(&mut rig, INSIDE, &syn);
+    }
+    give(&mut rig, INSIDE, &up(SYN, 1000, 0, 0));
+    give(&mut rig, OUTSIDE, &swapped(segment(SERVER, "10.0.0.9:9", SYN, 1, 0, 0)));
+    give(&mut rig, INSIDE, &from("10.0.0.7:9"));
+    assert_eq!(zones(&rig), [4, 1]);
+    give(&mut rig, OUTSIDE, &down(SYN_ACK, 5000, 1001, 0));
+    give(&mut rig, INSIDE, &up(ACK, 1001, 5001, 0));
+    assert_eq!(zones(&rig), [3, 1]);
+    plan.policy.rules[0].description = "again".to_owned();
+    rig.cluster.install(&plan.snapshot());
+    assert_eq!(zones(&rig), [0, 0]);
+    rig.advance(rig.now() + std::time::Duration::from_millis(100));
+    assert_eq!(zones(&rig), [3, 1]);
+    rig.check_all_ends();
+    assert_eq!(zones(&rig), [0, 0]);
 }
 
 /// Limits are the box's: of several shards each has its part, rounded up.

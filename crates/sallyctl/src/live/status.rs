@@ -1,10 +1,17 @@
 //! `status` for people.
 
-use api::{Alarm, HeavySession, ReasonCount, SkewStatus, Status};
+use api::{Alarm, HeavySession, ReasonCount, SkewStatus, Status, ZoneEmbryonic};
 
 use super::sessions::end;
 use crate::table::Table;
 use crate::units::{bits_per_second, bytes, count, duration, per_second, ratio, ratio_of};
+
+/// The half-open sessions of a zone.
+fn half_open(zone: &ZoneEmbryonic) -> String {
+    let ZoneEmbryonic { zone, count: some, limit } = zone;
+    let of = limit.map_or_else(String::new, |limit| format!(" of {}", count(limit.into())));
+    format!("{}{of} from {zone}", count(*some))
+}
 
 /// The whole page: what the box is, what it is doing, what is wrong.
 pub(super) fn text(status: &Status) -> String {
@@ -48,6 +55,10 @@ pub(super) fn text(status: &Status) -> String {
             per_second(sessions.created_per_second),
         ),
     );
+    let half_open: Vec<_> = sessions.embryonic.iter().map(half_open).collect();
+    if !half_open.is_empty() {
+        fact("Half-open", half_open.join(", "));
+    }
     for memory in memory {
         fact(
             "Buffers",

@@ -13,6 +13,10 @@ fn named(name: &str, count: u64) -> NamedCount {
     NamedCount { name: name.to_owned(), count }
 }
 
+fn embryonic(zone: &str, count: u64, limit: Option<u32>) -> ZoneEmbryonic {
+    ZoneEmbryonic { zone: zone.to_owned(), count, limit }
+}
+
 fn tcp() -> Session {
     Session {
         id: "0-17-4000".parse().unwrap(),
@@ -80,7 +84,12 @@ fn status_is_read_at_a_glance() {
             last_refusal: Some("2 faults in the file".to_owned()),
         },
         workers: vec![worker(0, 0.42), worker(1, 0.003)],
-        sessions: SessionsStatus { in_use: 123_456, max: 1_000_000, created_per_second: 840.0 },
+        sessions: SessionsStatus {
+            in_use: 123_456,
+            max: 1_000_000,
+            created_per_second: 840.0,
+            embryonic: vec![embryonic("inside", 7, None), embryonic("outside", 1_900, Some(2_000))],
+        },
         ports: vec![port("lan0", true), port("wan0", false)],
         top_drops: vec![reason("no_rule", "No rule matches.", 765_000)],
         skew: SkewStatus {
