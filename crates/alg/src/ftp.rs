@@ -10,9 +10,13 @@
 //!   through this box. An answer that says otherwise passes and opens nothing: the client alone suffers by
 //!   it, and most clients connect to the server's own address anyway.
 //! - A malformed command passes and opens nothing. Since a lenient server could read more into it than
-//!   stands there, it is refused where the rule asks for strictness.
+//!   stands there, it is refused where the rule asks for strictness. One too long to be read is refused in any
+//!   case: blanks before its address would hide it. Other lines may be as long as they like.
 //! - With strictness a `PORT` opens nothing before the server agrees to it by the reply to that very command:
-//!   replies are counted against commands, as each gets one that is not preliminary (RFC 959 §4.2).
+//!   replies are counted against commands.
+//! - What is another protocol's opens nothing, and nothing after it does: a web page can have a browser behind
+//!   the box say `PORT` in the body of a request to port 21. A line that ends in HTTP's version, or begins with
+//!   what cannot be a command's name, gives it away. The reading goes on, so that no bounce passes behind it.
 //! - After `EPSV ALL` all else is void (RFC 2428 §4), unless the server refuses that.
 //! - After `AUTH` has succeeded (RFC 4217, RFC 2228) the conversation is another and is not read.
 //!
@@ -21,6 +25,7 @@
 
 mod reply;
 mod target;
+mod turns;
 
 use core::net::IpAddr;
 
@@ -32,6 +37,7 @@ use crate::line::{Head, Lines};
 use crate::{Announcement, Notes, Remark};
 use reply::{Replies, Reply};
 use target::Target;
+use turns::{Answers, Number, Turns};
 
 const TCP: u8 = 6;
 /// Octets of a line. RFC 959 knows no limit; servers read 512 to 4096.
@@ -40,6 +46,10 @@ const LINE: usize = 1024;
 const CODE: usize = 4;
 /// Ports below are not for transfers (RFC 2577 §3).
 const PORTS: u16 = 1024;
+const PORT: &[u8] = b"PORT";
+const EPRT: &[u8] = b"EPRT";
+/// The commands that name where to connect to.
+const ACTIVE: [&[u8]; 2] = [PORT, EPRT];
 const CLIENT: Direction = Direction::Original;
 const SERVER: Direction = Direction::Reply;
 
@@ -50,10 +60,11 @@ pub(crate) struct Ftp {
     replies: Replies,
     /// The last command that asked for a transfer's connection, until it is answered.
     asked: Option<Asked>,
-    /// Commands that the server has not answered.
-    unanswered: u16,
+    turns: Turns,
     /// The client has said that it will use nothing but EPSV.
     extended_only: bool,
+    /// The client has spoken another protocol.
+    foreign: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,8 +75,8 @@ enum Asked {
     ExtendedPassive,
     /// EPSV ALL.
     ExtendedOnly,
-    /// PORT or EPRT, with so many commands before it unanswered.
-    Active { target: Target, before: u16 },
+    /// PORT or EPRT, the command of that number.
+    Active { target: Target, number: Number },
     /// AUTH.
     Security,
 }
@@ -82,12 +93,18 @@ impl Dialogue for Ftp {
             }
             Head::Unread(taken) => return Progress::Read(taken),
             Head::TooLong(taken) => {
-                notes.remark(Remark::Overlong);
                 // A command or reply like any other in what is counted: a path may be as long.
                 let course = match from {
-                    CLIENT => self.command(b"", notes),
-                    SERVER => self.reply(&octets[..CODE], notes),
+                    CLIENT => self.overlong(&without_telnet(&octets[..taken]), notes),
+                    SERVER => {
+                        notes.remark(Remark::Overlong);
+                        self.reply(&octets[..CODE], notes)
+                    }
                 };
+                if let Course::Refuse(_) = course {
+                    // It will come again.
+                    self.lines[from.index()] = Lines::Apart;
+                }
                 (course, taken)
             }
             Head::Unended => return Progress::Read(0),
@@ -115,21 +132,38 @@ enum Course {
 }
 
 impl Ftp {
+    /// Reads the beginning of a line that is too long to be read whole.
+    fn overlong(&mut self, beginning: &[u8], notes: &mut Notes<'_>) -> Course {
+        let beginning = beginning.trim_ascii_start();
+        let (verb, _) = divided(beginning);
+        let ended = verb.len() < beginning.len();
+        let active = ACTIVE.iter().any(|name| match name.get(..verb.len()) {
+            Some(start) => start.eq_ignore_ascii_case(verb) && (!ended || start == *name),
+            None => false,
+        });
+        if active {
+            return Course::Refuse(Remark::Overlong);
+        }
+        notes.remark(Remark::Overlong);
+        self.command(beginning.trim_ascii_end(), notes)
+    }
+
     fn command(&mut self, line: &[u8], notes: &mut Notes<'_>) -> Course {
         let line = line.trim_ascii_start();
-        let (verb, argument) = match line.iter().position(u8::is_ascii_whitespace) {
-            Some(end) => (&line[..end], line[end..].trim_ascii_start()),
-            None => (line, &line[..0]),
-        };
+        let (verb, argument) = divided(line);
         if matches!(verb, b"227" | b"229") {
             notes.remark(Remark::WrongSide);
             return Course::On;
         }
-        let before = self.unanswered;
-        let course = if verb.eq_ignore_ascii_case(b"PORT") {
-            self.active(target::of_port(argument), before, notes)
-        } else if verb.eq_ignore_ascii_case(b"EPRT") {
-            self.active(target::of_eprt(argument), before, notes)
+        if is_foreign(line, verb) && !self.foreign {
+            self.foreign = true;
+            notes.remark(Remark::OtherProtocol);
+        }
+        let number = self.turns.next();
+        let course = if verb.eq_ignore_ascii_case(PORT) {
+            self.active(target::of_port(argument), number, notes)
+        } else if verb.eq_ignore_ascii_case(EPRT) {
+            self.active(target::of_eprt(argument), number, notes)
         } else if verb.eq_ignore_ascii_case(b"PASV") {
             self.ask(Asked::Passive, notes);
             Course::On
@@ -147,8 +181,11 @@ impl Ftp {
             }
             Course::On
         };
-        if course == Course::On {
-            self.unanswered = self.unanswered.saturating_add(1);
+        match course {
+            Course::On if verb.eq_ignore_ascii_case(b"ABOR") => self.turns.abort(),
+            Course::On => self.turns.command(),
+            // It never reaches the server.
+            Course::Refuse(_) | Course::Stop => {}
         }
         course
     }
@@ -161,7 +198,7 @@ impl Ftp {
         }
     }
 
-    fn active(&mut self, target: Option<Target>, before: u16, notes: &mut Notes<'_>) -> Course {
+    fn active(&mut self, target: Option<Target>, number: Number, notes: &mut Notes<'_>) -> Course {
         let Some(target) = target else {
             self.asked = None;
             if notes.options.strict {
@@ -174,10 +211,10 @@ impl Ftp {
             return Course::Refuse(remark);
         }
         if notes.options.strict || self.extended_only {
-            self.ask(Asked::Active { target, before }, notes);
+            self.ask(Asked::Active { target, number }, notes);
         } else {
             self.asked = None;
-            notes.expect(announcement(SERVER, target, notes));
+            self.expect(SERVER, target, notes);
         }
         Course::On
     }
@@ -194,11 +231,9 @@ impl Ftp {
             }
             Reply::Greeting => return Course::On,
         };
-        if reply.is_preliminary() {
-            return Course::On;
-        }
-        self.unanswered = self.unanswered.saturating_sub(1);
+        let answers = self.turns.reply(reply.code);
         match (reply.code, self.asked) {
+            (..200, _) => {}
             (227, Some(Asked::Passive)) => {
                 self.asked = None;
                 self.passive(target::of_227(reply.text), notes);
@@ -214,14 +249,16 @@ impl Ftp {
                 self.asked = None;
                 self.extended_only = false;
             }
-            (code, Some(Asked::Active { target, before })) => match before.checked_sub(1) {
-                Some(before) => self.asked = Some(Asked::Active { target, before }),
-                None => {
+            (code, Some(Asked::Active { target, number })) => match answers {
+                Answers::Command(answered) if answered == number => {
                     self.asked = None;
-                    if (200..300).contains(&code) {
-                        notes.expect(announcement(SERVER, target, notes));
+                    if code < 300 {
+                        self.expect(SERVER, target, notes);
                     }
                 }
+                // Perhaps it was refused.
+                Answers::Either => self.asked = None,
+                Answers::Command(_) | Answers::Nobody => {}
             },
             (_, Some(_) | None) => {}
         }
@@ -234,23 +271,26 @@ impl Ftp {
             return;
         };
         match target.check(notes.peers.speaker(SERVER).0) {
-            Ok(()) => notes.expect(announcement(CLIENT, target, notes)),
+            Ok(()) => self.expect(CLIENT, target, notes),
             Err(remark) => notes.remark(remark),
         }
     }
-}
 
-fn announcement(opener: Direction, target: Target, notes: &Notes<'_>) -> Announcement {
-    Announcement {
-        protocol: TCP,
-        opener,
-        source: notes.peers.speaker(opener).0,
-        source_port: None,
-        destination: target.address,
-        destination_port: target.port,
-        lifetime: None,
-        read: None,
-        standing: false,
+    fn expect(&self, opener: Direction, target: Target, notes: &mut Notes<'_>) {
+        if self.foreign {
+            return;
+        }
+        notes.expect(Announcement {
+            protocol: TCP,
+            opener,
+            source: notes.peers.speaker(opener).0,
+            source_port: None,
+            destination: target.address,
+            destination_port: target.port,
+            lifetime: None,
+            read: None,
+            standing: false,
+        });
     }
 }
 
@@ -265,6 +305,23 @@ impl Target {
         }
         Ok(())
     }
+}
+
+/// A command's name, and its argument.
+fn divided(line: &[u8]) -> (&[u8], &[u8]) {
+    let end = line.iter().position(u8::is_ascii_whitespace).unwrap_or(line.len());
+    (&line[..end], line[end..].trim_ascii_start())
+}
+
+/// Whether a client's line with this first word is no FTP. Commands have names of letters (RFC 959 §5.3), and in
+/// practice of digits and few marks (`XSHA256`, `P@SW`).
+fn is_foreign(line: &[u8], verb: &[u8]) -> bool {
+    let named = |octet: &u8| octet.is_ascii_alphanumeric() || b"@-_".contains(octet);
+    // RFC 9112 §2.3.
+    let version = line.rsplit(|octet| *octet == b' ').next().unwrap_or_default();
+    let http = matches!(version, [b'H', b'T', b'T', b'P', b'/', major, b'.', minor]
+        if major.is_ascii_digit() && minor.is_ascii_digit());
+    http || !verb.iter().all(named)
 }
 
 fn starts_like_a_command(line: &[u8]) -> bool {

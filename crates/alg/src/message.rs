@@ -1,7 +1,9 @@
 //! Messages of a start line, header fields and a body, as SIP (RFC 3261 §7) and RTSP (RFC 2326 §4) have
 //! them, and where they end in a stream.
 
+use crate::dialogue::Progress;
 use crate::text::{divided, lines, number};
+use crate::{Notes, Remark};
 
 /// The longest message that is read whole from a stream. What is longer has its body passed over.
 pub(crate) const LONGEST: usize = 8192;
@@ -127,6 +129,25 @@ pub(crate) enum Framed<'a> {
     Overlong,
     /// Not to be told where it ends.
     Malformed,
+}
+
+impl<'a> Framed<'a> {
+    /// The message and how many octets it takes; or, if there is none, how the dialogue goes on that has read so many
+    /// octets before it.
+    pub(crate) fn message(
+        self,
+        read: usize,
+        notes: &mut Notes<'_>,
+    ) -> Result<(Message<'a>, usize), Progress> {
+        let wrong = match self {
+            Self::Message(message, length) => return Ok((message, length)),
+            Self::Part => return Err(Progress::Read(read)),
+            Self::Overlong => Remark::Overlong,
+            Self::Malformed => Remark::Malformed,
+        };
+        notes.remark(wrong);
+        Err(Progress::Stop)
+    }
 }
 
 /// Finds one direction's messages in a stream. It looks for the end of a head once at each octet.

@@ -19,6 +19,8 @@ wire::named! {
         Unasked = "unasked",
         /// A command that an earlier one has ruled out (RFC 2428 §4).
         RuledOut = "ruled_out",
+        /// Another protocol is spoken than the gateway reads: HTTP to an FTP server, say.
+        OtherProtocol = "other_protocol",
         /// A segment repeats octets that the other side may still lack, with another content.
         InconsistentRetransmission = "inconsistent_retransmission",
         /// A segment is too far ahead of one that is missing.

@@ -20,7 +20,7 @@ use session::Direction;
 
 use crate::dialogue::{Dialogue, Progress};
 use crate::media::UDP;
-use crate::message::{Framed, Framing, Message};
+use crate::message::{Framing, Message};
 use crate::text::{number, parameter, words};
 use crate::{Announcement, Notes, Remark};
 use transport::{Ports, Transports, first};
@@ -80,17 +80,10 @@ impl Dialogue for Rtsp {
                 read += 4 + usize::from(u16::from_be_bytes([high, low]));
                 continue;
             }
-            match self.framings[from.index()].next(message, |_| false) {
-                Framed::Part => return Progress::Read(read),
-                Framed::Overlong => {
-                    notes.remark(Remark::Overlong);
-                    return Progress::Stop;
-                }
-                Framed::Malformed => {
-                    notes.remark(Remark::Malformed);
-                    return Progress::Stop;
-                }
-                Framed::Message(message, length) => {
+            let framed = self.framings[from.index()].next(message, |_| false);
+            match framed.message(read, notes) {
+                Err(progress) => return progress,
+                Ok((message, length)) => {
                     if !self.message(from, &message, notes) {
                         notes.remark(Remark::Malformed);
                         return Progress::Stop;

@@ -22,7 +22,7 @@ use session::Direction;
 
 use crate::dialogue::{Dialogue, Progress};
 use crate::media::RINGING;
-use crate::message::{Framed, Framing, LONGEST, Message, is_one_of};
+use crate::message::{Framing, LONGEST, Message, is_one_of};
 use crate::text::words;
 use crate::{Notes, Remark};
 use body::description;
@@ -45,17 +45,10 @@ impl Dialogue for Sip {
             let message = rest.trim_ascii_start();
             read += rest.len() - message.len();
             let wants = |message: &Message<'_>| body::is_wanted(&Fields::of(message));
-            match self.framings[from.index()].next(message, wants) {
-                Framed::Part => return Progress::Read(read),
-                Framed::Overlong => {
-                    notes.remark(Remark::Overlong);
-                    return Progress::Stop;
-                }
-                Framed::Malformed => {
-                    notes.remark(Remark::Malformed);
-                    return Progress::Stop;
-                }
-                Framed::Message(message, length) => {
+            let framed = self.framings[from.index()].next(message, wants);
+            match framed.message(read, notes) {
+                Err(progress) => return progress,
+                Ok((message, length)) => {
                     if length > LONGEST && wants(&message) {
                         notes.remark(Remark::Overlong);
                     }

@@ -188,6 +188,7 @@ const fn of_gateway(remark: Remark) -> &'static str {
         Remark::WrongSide => "gateway_wrong_side",
         Remark::Unasked => "gateway_unasked",
         Remark::RuledOut => "gateway_ruled_out",
+        Remark::OtherProtocol => "gateway_other_protocol",
         Remark::InconsistentRetransmission => "gateway_inconsistent_retransmission",
         Remark::OutOfOrder => "gateway_out_of_order",
         Remark::WindowFull => "gateway_window_full",

@@ -10,7 +10,7 @@ pub(super) struct Code<'a> {
 
 impl Code<'_> {
     /// Another reply to the same command will follow.
-    pub(super) const fn is_preliminary(&self) -> bool {
+    const fn is_preliminary(&self) -> bool {
         self.code < 200
     }
 }

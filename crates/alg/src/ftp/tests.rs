@@ -109,6 +109,12 @@ const HELLO: (Direction, &str) = (S, "220 ready\r\n");
 #[test_case(&[HELLO, (C, "AUTH TLS\r\n"), (S, "502 no\r\n"), (C, "PORT 10,0,0,1,19,137\r\n")], &["server > 5001"]; "encryption refused")]
 #[test_case(&[(C, "\u{ff}\u{f4}\u{ff}\u{f2}ABOR\r\n\u{ff}\u{fb}\u{1}POR\u{ff}\u{f1}T 10,0,0,1,19,137\r\n")], &["server > 5001"]; "Telnet's interrupt and others")]
 #[test_case(&[(C, "PORT 10,0,0,1,19,137\0\r\n")], &["malformed"]; "a zero octet")]
+#[test_case(&[(C, "P@SW x\r\n\r\nXSHA256 HTTP/1.1.txt\r\nPORT 10,0,0,1,19,137\r\n")], &["server > 5001"]; "rare commands and an empty line")]
+#[test_case(&[(C, "POST / HTTP/1.1\r\n"), (C, "Host: 192.0.2.1:21\r\n\r\nPORT 10,0,0,1,19,137\r\n"), (S, "200 ok\r\n")], &["other_protocol"]; "a command in the body of an HTTP request")]
+#[test_case(&[(C, "PORT /x HTTP/1.1\r\nPORT 10,0,0,1,19,137\r\n")], &["other_protocol", "malformed"]; "a method of HTTP that is a command")]
+#[test_case(&[(C, "GET / HTTP/1.0\r\n\r\nPASV\r\n"), (S, "220 hi\r\n227 (192,0,2,1,156,64)\r\n")], &["other_protocol"]; "an answer to an HTTP request")]
+#[test_case(&[(C, "POST / HTTP/1.1\r\n\r\n"), (C, "PORT 10,0,0,2,19,137\r\n")], &["other_protocol", "!bounce"]; "a bounce behind an HTTP request")]
+#[test_case(&[(C, "\u{0}\u{3}\u{0}\u{20}\u{21}\u{12}x\nPORT 10,0,0,1,19,137\r\n")], &["other_protocol"]; "a command in a message that is no text")]
 fn a_dialogue_announces(said: &[(Direction, &str)], expected: &[&str]) {
     assert_eq!(heard(LAX, V4, said), expected);
 }
@@ -119,6 +125,14 @@ fn a_dialogue_announces(said: &[(Direction, &str)], expected: &[&str]) {
 #[test_case(&[(C, "NOOP\r\nPORT 10,0,0,1,19,137\r\n"), (S, "120 wait\r\n220 ready\r\n200 ok\r\n"), (S, "200 ok\r\n")], &["server > 5001"]; "commands before the greeting")]
 #[test_case(&[HELLO, (C, "RETR x\r\nPORT 10,0,0,1,19,137\r\n"), (S, "150 here\r\n226-done\r\n200 x\r\n226 done\r\n"), (S, "200 ok\r\n")], &["server > 5001"]; "replies in many parts")]
 #[test_case(&[HELLO, (C, "PORT 10,0,0,1,19,137\r\nPORT 10,0,0,1,19,138\r\n"), (S, "200 ok\r\n200 ok\r\n")], &["server > 5002"]; "the later of two")]
+#[test_case(&[HELLO, (C, "RETR x\r\n"), (S, "150 here\r\n"), (C, "ABOR\r\n"), (S, "426 cut\r\n226 aborted\r\n"), (C, "PORT 10,0,0,1,19,137\r\n"), (S, "200 ok\r\n")], &["server > 5001"]; "an abort with two replies")]
+#[test_case(&[HELLO, (C, "RETR x\r\n"), (S, "150 here\r\n"), (C, "ABOR\r\n"), (S, "226 aborted\r\n"), (C, "PORT 10,0,0,1,19,137\r\n"), (S, "200 ok\r\n")], &["server > 5001"]; "an abort with one reply")]
+#[test_case(&[HELLO, (C, "RETR x\r\n"), (S, "150 here\r\n"), (C, "ABOR\r\n"), (S, "426 cut\r\n"), (C, "LIST\r\n"), (S, "150 here\r\n"), (S, "226 done\r\n"), (C, "PORT 10,0,0,1,19,137\r\n"), (S, "200 ok\r\n")], &["server > 5001"]; "another transfer after one reply")]
+#[test_case(&[HELLO, (C, "RETR x\r\n"), (S, "150 here\r\n"), (C, "ABOR\r\nNOOP\r\nPORT 10,0,0,1,19,137\r\n"), (S, "226 aborted\r\n200 ok\r\n500 no\r\n")], &[]; "a refusal after one reply")]
+#[test_case(&[HELLO, (C, "RETR x\r\n"), (S, "150 here\r\n"), (C, "ABOR\r\nNOOP\r\nPORT 10,0,0,1,19,137\r\n"), (S, "226 aborted\r\n200 ok\r\n200 ok\r\n")], &["server > 5001"]; "an agreement after one reply")]
+#[test_case(&[HELLO, (C, "RETR x\r\n"), (S, "150 here\r\n"), (C, "ABOR\r\nNOOP\r\nPORT 10,0,0,1,19,137\r\n"), (S, "426 cut\r\n226 aborted\r\n200 ok\r\n500 no\r\n")], &[]; "a refusal after two replies")]
+#[test_case(&[HELLO, (C, "RETR x\r\n"), (S, "150 here\r\n"), (C, "ABOR\r\n"), (S, "226 aborted\r\n"), (C, "PORT 10,0,0,1,19,137\r\n"), (S, "500 no\r\n"), (C, "TYPE I\r\n"), (S, "200 ok\r\n"), (C, "PORT 10,0,0,1,19,138\r\n"), (S, "200 ok\r\n")], &["server > 5002"]; "a refusal that may be the abort's")]
+#[test_case(&[HELLO, (C, "ABOR\r\nPORT 10,0,0,1,19,137\r\n"), (S, "200 nothing to abort\r\n500 no\r\n")], &[]; "an abort of nothing")]
 #[test_case(&[HELLO, (C, "PORT 10,0,0,1,19,137x\r\n")], &["!malformed"]; "malformed")]
 #[test_case(&[HELLO, (C, "PORT 10,0,0,2,19,137\r\n")], &["!bounce"]; "another host, strictly")]
 #[test_case(&[HELLO, (C, "EPSV\r\n"), (S, "229 (|||40001|)\r\n")], &["client > 40001"]; "passive as ever")]
@@ -167,4 +181,36 @@ fn a_reply_too_long_is_counted() {
     let passive =
         [HELLO, (C, "CWD x\r\n"), (S, &last), (C, "EPSV\r\n"), (S, "229 (|||40001|)\r\n")];
     assert_eq!(heard(LAX, V4, &passive), ["overlong", "client > 40001"]);
+}
+
+/// Servers take leading blanks for none, so a command that is hidden by them must not get there, whole or in parts.
+#[test_case("PORT", " ", "10,0,0,2,19,137"; "blanks before its address")]
+#[test_case("", "\t", "EPRT |1|10.0.0.2|5001|"; "blanks before its name")]
+#[test_case("", "\u{ff}\u{f1}", "PORT 10,0,0,2,19,137"; "Telnet's no-operation")]
+#[test_case("eprt |1|10.0.0.2|5001|", " ", ""; "blanks behind it")]
+fn a_command_too_long_does_not_arrive(before: &str, filling: &str, behind: &str) {
+    let filling = filling.repeat(LINE + 2);
+    let line = format!("{before}{filling}{behind}\r\n");
+    let characters: Vec<char> = line.chars().collect();
+    for size in [100, 1_000, 1_025, 1_026, 1_400, 9_000] {
+        let segments: Vec<String> =
+            characters.chunks(size).map(|segment| segment.iter().collect()).collect();
+        let said: Vec<_> = segments.iter().map(|segment| (C, segment.as_str())).collect();
+        let heard = heard(LAX, V4, &said);
+        assert!(!heard.is_empty() && heard.iter().all(|it| it == "!overlong"), "{size}: {heard:?}");
+    }
+}
+
+/// The other side never has the end of such a line, however often it is sent.
+#[test]
+fn a_command_too_long_is_refused_again() {
+    let line = format!("PORT{}10,0,0,2,19,137\r\n", " ".repeat(2 * LINE));
+    let peers = Peers { ends: V4.map(|host| (host.parse().unwrap(), 40_000)) };
+    let mut reader = Reader::new(Protocol::Ftp);
+    reader.begins(C, SeqNum(1));
+    for _ in 0..3 {
+        let mut notes = Notes::new(&peers, LAX);
+        let reading = reader.segment(C, SeqNum(1), line.as_bytes(), &mut notes);
+        assert_eq!(reading, Reading::Refuse(Remark::Overlong));
+    }
 }

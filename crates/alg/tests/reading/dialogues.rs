@@ -14,6 +14,83 @@ const STRICT: Manner = Manner { options: Options { strict: true, third_party: fa
 const OPEN: Manner = Manner { options: Options { strict: false, third_party: true }, ..STREAM };
 const IPV6: Manner = Manner { ipv6: true, ..STREAM };
 
+/// A message of the one call, from what makes the difference: its first line, its sequence, its last fields and body.
+macro_rules! sip {
+    ($start:expr, $sequence:expr, $rest:expr) => {
+        concat!(
+            $start,
+            "\r\nVia: SIP/2.0/UDP 10.0.0.1:5062;branch=z9hG4bK1\r\nf: <sip:a@a>;tag=1\r\nTo: <sip:b@b>\r\ni: 1@a\r\nCSeq: ",
+            $sequence,
+            "\r\n",
+            $rest
+        )
+        .as_bytes()
+    };
+}
+
+/// The end of a message that describes media at a host, in so many octets.
+macro_rules! described {
+    ($length:expr, $host:expr, $media:expr) => {
+        concat!(
+            "Content-Type: application/sdp\r\nContent-Length: ",
+            $length,
+            "\r\n\r\nv=0\r\no=- 1 1 IN ",
+            $host,
+            "\r\ns=-\r\nc=IN ",
+            $host,
+            "\r\nt=0 0\r\n",
+            $media
+        )
+    };
+}
+
+macro_rules! invite {
+    ($length:expr, $host:expr) => {
+        sip!(
+            "INVITE sip:b@b SIP/2.0",
+            "2 INVITE",
+            concat!(
+                "Contact: \"a\" <sip:a@10.0.0.1:5070>\r\n",
+                described!(
+                    $length,
+                    $host,
+                    "m=audio 30000 RTP/AVP 0\r\na=rtcp:31000\r\nm=video 30002 RTP/AVP 96\r\na=rtcp-mux\r\n"
+                )
+            )
+        )
+    };
+}
+
+macro_rules! progress {
+    ($length:expr, $host:expr) => {
+        sip!(
+            "SIP/2.0 183 Progress",
+            "2 INVITE",
+            described!($length, $host, "m=audio 40000 RTP/AVP 0\r\nm=video 0 RTP/AVP 96\r\n")
+        )
+    };
+}
+
+macro_rules! ok {
+    ($length:expr, $host:expr) => {
+        sip!(
+            "SIP/2.0 200 OK",
+            "2 INVITE",
+            described!($length, $host, "m=audio 40000 RTP/AVP 0\r\na=sendonly\r\n")
+        )
+    };
+}
+
+/// A folded field, and media in one of several bodies.
+macro_rules! of_many_parts {
+    () => {
+        "INVITE sip:b@b SIP/2.0\r\nCall-ID: 2\r\nCSeq: 1\r\n INVITE\r\nContent-Type: multipart/mixed;\r\n boundary=x\r\n\
+         Content-Length: 131\r\n\r\n--x\r\nContent-Type: application/sdp\r\n\r\n\
+         v=0\r\no=- 1 1 IN IP4 10.0.0.1\r\ns=-\r\nc=IN IP4 10.0.0.1\r\nt=0 0\r\n\
+         m=audio 30000 RTP/AVP 0\r\n--x--\r\n"
+    };
+}
+
 pub(crate) const DIALOGUES: &[Dialogue] = &[
     (
         Protocol::Ftp,
@@ -68,6 +145,29 @@ pub(crate) const DIALOGUES: &[Dialogue] = &[
         ],
     ),
     (
+        Protocol::Ftp,
+        STREAM,
+        &[
+            (S, b"220 ready\r\n"),
+            (C, b"POST / HTTP/1.1\r\nHost: b:21\r\n\r\n"),
+            (C, b"PORT 10,0,0,1,19,137\r\n"),
+            (S, b"200 ok\r\n"),
+        ],
+    ),
+    (
+        Protocol::Ftp,
+        STRICT,
+        &[
+            (S, b"220 ready\r\n"),
+            (C, b"RETR x\r\n"),
+            (S, b"150 here it comes\r\n"),
+            (C, b"ABOR\r\n"),
+            (S, b"226 aborted\r\n"),
+            (C, b"PORT 10,0,0,1,19,137\r\n"),
+            (S, b"200 ok\r\n"),
+        ],
+    ),
+    (
         Protocol::Tftp,
         DATAGRAMS,
         &[
@@ -95,115 +195,53 @@ pub(crate) const DIALOGUES: &[Dialogue] = &[
         Protocol::Sip,
         DATAGRAMS,
         &[
-            (C, b"REGISTER sip:b SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.0.1:5062;branch=z9hG4bK1\r\n\
-              f: <sip:a@a>;tag=1\r\nTo: <sip:b@b>\r\ni: 1@a\r\nCSeq: 1 REGISTER\r\nm: <sip:a@10.0.0.1:5070;transport=tcp>;expires=60\r\n\
-              Content-Length: 0\r\n\r\n"),
-            (C, b"INVITE sip:b@b SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.0.1:5062;branch=z9hG4bK1\r\n\
-              f: <sip:a@a>;tag=1\r\nTo: <sip:b@b>\r\ni: 1@a\r\nCSeq: 2 INVITE\r\nContact: \"a\" <sip:a@10.0.0.1:5070>\r\n\
-              Content-Type: application/sdp\r\nContent-Length: 138\r\n\r\nv=0\r\no=- 1 1 IN IP4 10.0.0.1\r\n\
-              s=-\r\nc=IN IP4 10.0.0.1\r\nt=0 0\r\nm=audio 30000 RTP/AVP 0\r\na=rtcp:31000\r\n\
-              m=video 30002 RTP/AVP 96\r\na=rtcp-mux\r\n"),
-            (S, b"SIP/2.0 183 Progress\r\nVia: SIP/2.0/UDP 10.0.0.1:5062;branch=z9hG4bK1\r\n\
-              f: <sip:a@a>;tag=1\r\nTo: <sip:b@b>\r\ni: 1@a\r\nCSeq: 2 INVITE\r\nContent-Type: application/sdp\r\n\
-              Content-Length: 110\r\n\r\nv=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\n\
-              t=0 0\r\nm=audio 40000 RTP/AVP 0\r\nm=video 0 RTP/AVP 96\r\n"),
-            (S, b"SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP 10.0.0.1:5062;branch=z9hG4bK1\r\nf: <sip:a@a>;tag=1\r\n\
-              To: <sip:b@b>\r\ni: 1@a\r\nCSeq: 2 INVITE\r\nContent-Type: application/sdp\r\n\
-              Content-Length: 100\r\n\r\nv=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\n\
-              t=0 0\r\nm=audio 40000 RTP/AVP 0\r\na=sendonly\r\n"),
-            (C, b"ACK sip:b@b SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.0.1:5062;branch=z9hG4bK1\r\n\
-              f: <sip:a@a>;tag=1\r\nTo: <sip:b@b>\r\ni: 1@a\r\nCSeq: 2 ACK\r\nContent-Length: 0\r\n\r\n"),
-            (S, b"UPDATE sip:a@a SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.0.1:5062;branch=z9hG4bK1\r\n\
-              f: <sip:a@a>;tag=1\r\nTo: <sip:b@b>\r\ni: 1@a\r\nCSeq: 3 UPDATE\r\nContent-Type: application/sdp\r\n\
-              Content-Length: 84\r\n\r\nv=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nc=IN IP4 0.0.0.0\r\n\
-              t=0 0\r\nm=audio 40000 RTP/AVP 0\r\n"),
-            (C, b"BYE sip:b@b SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.0.1:5062;branch=z9hG4bK1\r\n\
-              f: <sip:a@a>;tag=1\r\nTo: <sip:b@b>\r\ni: 1@a\r\nCSeq: 4 BYE\r\nContent-Length: 0\r\n\r\n"),
+            (C, sip!("REGISTER sip:b SIP/2.0", "1 REGISTER", "m: <sip:a@10.0.0.1:5070;transport=tcp>;expires=60\r\n\
+              Content-Length: 0\r\n\r\n")),
+            (C, invite!(138, "IP4 10.0.0.1")),
+            (S, progress!(110, "IP4 192.0.2.1")),
+            (S, ok!(100, "IP4 192.0.2.1")),
+            (C, sip!("ACK sip:b@b SIP/2.0", "2 ACK", "Content-Length: 0\r\n\r\n")),
+            (S, sip!("UPDATE sip:a@a SIP/2.0", "3 UPDATE", described!(84, "IP4 0.0.0.0", "m=audio 40000 RTP/AVP 0\r\n"))),
+            (C, sip!("BYE sip:b@b SIP/2.0", "4 BYE", "Content-Length: 0\r\n\r\n")),
             (C, b"     "),
-            (C, b"INVITE sip:b@b SIP/2.0\r\nCall-ID: 2\r\nCSeq: 1\r\n INVITE\r\nContent-Type: multipart/mixed;\r\n boundary=x\r\n\
-              Content-Length: 131\r\n\r\n--x\r\nContent-Type: application/sdp\r\n\r\n\
-              v=0\r\no=- 1 1 IN IP4 10.0.0.1\r\ns=-\r\nc=IN IP4 10.0.0.1\r\nt=0 0\r\n\
-              m=audio 30000 RTP/AVP 0\r\n--x--\r\n"),
+            (C, of_many_parts!().as_bytes()),
         ],
     ),
     (
         Protocol::Sip,
         STREAM,
         &[
-            (C, b"INVITE sip:b@b SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.0.1:5062;branch=z9hG4bK1\r\n\
-              f: <sip:a@a>;tag=1\r\nTo: <sip:b@b>\r\ni: 1@a\r\nCSeq: 2 INVITE\r\nContact: \"a\" <sip:a@10.0.0.1:5070>\r\n\
-              Content-Type: application/sdp\r\nContent-Length: 138\r\n\r\nv=0\r\no=- 1 1 IN IP4 10.0.0.1\r\n\
-              s=-\r\nc=IN IP4 10.0.0.1\r\nt=0 0\r\nm=audio 30000 RTP/AVP 0\r\na=rtcp:31000\r\n\
-              m=video 30002 RTP/AVP 96\r\na=rtcp-mux\r\n"),
-            (S, b"SIP/2.0 183 Progress\r\nVia: SIP/2.0/UDP 10.0.0.1:5062;branch=z9hG4bK1\r\n\
-              f: <sip:a@a>;tag=1\r\nTo: <sip:b@b>\r\ni: 1@a\r\nCSeq: 2 INVITE\r\nContent-Type: application/sdp\r\n\
-              Content-Length: 110\r\n\r\nv=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\n\
-              t=0 0\r\nm=audio 40000 RTP/AVP 0\r\nm=video 0 RTP/AVP 96\r\n"),
-            (S, b"SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP 10.0.0.1:5062;branch=z9hG4bK1\r\nf: <sip:a@a>;tag=1\r\n\
-              To: <sip:b@b>\r\ni: 1@a\r\nCSeq: 2 INVITE\r\nContent-Type: application/sdp\r\n\
-              Content-Length: 100\r\n\r\nv=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\n\
-              t=0 0\r\nm=audio 40000 RTP/AVP 0\r\na=sendonly\r\n"),
-            (C, b"\r\n\r\nINVITE sip:b@b SIP/2.0\r\nCall-ID: 2\r\nCSeq: 1\r\n INVITE\r\nContent-Type: multipart/mixed;\r\n boundary=x\r\n\
-              Content-Length: 131\r\n\r\n--x\r\nContent-Type: application/sdp\r\n\r\n\
-              v=0\r\no=- 1 1 IN IP4 10.0.0.1\r\ns=-\r\nc=IN IP4 10.0.0.1\r\nt=0 0\r\n\
-              m=audio 30000 RTP/AVP 0\r\n--x--\r\n"),
+            (C, invite!(138, "IP4 10.0.0.1")),
+            (S, progress!(110, "IP4 192.0.2.1")),
+            (S, ok!(100, "IP4 192.0.2.1")),
+            (C, concat!("\r\n\r\n", of_many_parts!()).as_bytes()),
         ],
     ),
     (
         Protocol::Sip,
         OPEN,
         &[
-            (C, b"INVITE sip:b@b SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.0.1:5062;branch=z9hG4bK1\r\n\
-              f: <sip:a@a>;tag=1\r\nTo: <sip:b@b>\r\ni: 1@a\r\nCSeq: 2 INVITE\r\nContact: \"a\" <sip:a@10.0.0.1:5070>\r\n\
-              Content-Type: application/sdp\r\nContent-Length: 138\r\n\r\nv=0\r\no=- 1 1 IN IP4 10.0.0.9\r\n\
-              s=-\r\nc=IN IP4 10.0.0.9\r\nt=0 0\r\nm=audio 30000 RTP/AVP 0\r\na=rtcp:31000\r\n\
-              m=video 30002 RTP/AVP 96\r\na=rtcp-mux\r\n"),
-            (S, b"SIP/2.0 183 Progress\r\nVia: SIP/2.0/UDP 10.0.0.1:5062;branch=z9hG4bK1\r\n\
-              f: <sip:a@a>;tag=1\r\nTo: <sip:b@b>\r\ni: 1@a\r\nCSeq: 2 INVITE\r\nContent-Type: application/sdp\r\n\
-              Content-Length: 110\r\n\r\nv=0\r\no=- 1 1 IN IP4 192.0.2.9\r\ns=-\r\nc=IN IP4 192.0.2.9\r\n\
-              t=0 0\r\nm=audio 40000 RTP/AVP 0\r\nm=video 0 RTP/AVP 96\r\n"),
-            (S, b"SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP 10.0.0.1:5062;branch=z9hG4bK1\r\nf: <sip:a@a>;tag=1\r\n\
-              To: <sip:b@b>\r\ni: 1@a\r\nCSeq: 2 INVITE\r\nContent-Type: application/sdp\r\n\
-              Content-Length: 100\r\n\r\nv=0\r\no=- 1 1 IN IP4 192.0.2.9\r\ns=-\r\nc=IN IP4 192.0.2.9\r\n\
-              t=0 0\r\nm=audio 40000 RTP/AVP 0\r\na=sendonly\r\n"),
+            (C, invite!(138, "IP4 10.0.0.9")),
+            (S, progress!(110, "IP4 192.0.2.9")),
+            (S, ok!(100, "IP4 192.0.2.9")),
         ],
     ),
     (
         Protocol::Sip,
         STRICT,
         &[
-            (C, b"INVITE sip:b@b SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.0.1:5062;branch=z9hG4bK1\r\n\
-              f: <sip:a@a>;tag=1\r\nTo: <sip:b@b>\r\ni: 1@a\r\nCSeq: 2 INVITE\r\nContact: \"a\" <sip:a@10.0.0.1:5070>\r\n\
-              Content-Type: application/sdp\r\nContent-Length: 138\r\n\r\nv=0\r\no=- 1 1 IN IP4 10.0.0.1\r\n\
-              s=-\r\nc=IN IP4 10.0.0.1\r\nt=0 0\r\nm=audio 30000 RTP/AVP 0\r\na=rtcp:31000\r\n\
-              m=video 30002 RTP/AVP 96\r\na=rtcp-mux\r\n"),
-            (S, b"SIP/2.0 183 Progress\r\nVia: SIP/2.0/UDP 10.0.0.1:5062;branch=z9hG4bK1\r\n\
-              f: <sip:a@a>;tag=1\r\nTo: <sip:b@b>\r\ni: 1@a\r\nCSeq: 2 INVITE\r\nContent-Type: application/sdp\r\n\
-              Content-Length: 110\r\n\r\nv=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\n\
-              t=0 0\r\nm=audio 40000 RTP/AVP 0\r\nm=video 0 RTP/AVP 96\r\n"),
-            (S, b"SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP 10.0.0.1:5062;branch=z9hG4bK1\r\nf: <sip:a@a>;tag=1\r\n\
-              To: <sip:b@b>\r\ni: 1@a\r\nCSeq: 2 INVITE\r\nContent-Type: application/sdp\r\n\
-              Content-Length: 100\r\n\r\nv=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\n\
-              t=0 0\r\nm=audio 40000 RTP/AVP 0\r\na=sendonly\r\n"),
+            (C, invite!(138, "IP4 10.0.0.1")),
+            (S, progress!(110, "IP4 192.0.2.1")),
+            (S, ok!(100, "IP4 192.0.2.1")),
         ],
     ),
     (
         Protocol::Sip,
         IPV6,
         &[
-            (C, b"INVITE sip:b@b SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.0.1:5062;branch=z9hG4bK1\r\n\
-              f: <sip:a@a>;tag=1\r\nTo: <sip:b@b>\r\ni: 1@a\r\nCSeq: 2 INVITE\r\nContact: \"a\" <sip:a@10.0.0.1:5070>\r\n\
-              Content-Type: application/sdp\r\nContent-Length: 144\r\n\r\nv=0\r\no=- 1 1 IN IP6 2001:db8::1\r\n\
-              s=-\r\nc=IN IP6 2001:db8::1\r\nt=0 0\r\nm=audio 30000 RTP/AVP 0\r\na=rtcp:31000\r\n\
-              m=video 30002 RTP/AVP 96\r\na=rtcp-mux\r\n"),
-            (S, b"SIP/2.0 183 Progress\r\nVia: SIP/2.0/UDP 10.0.0.1:5062;branch=z9hG4bK1\r\n\
-              f: <sip:a@a>;tag=1\r\nTo: <sip:b@b>\r\ni: 1@a\r\nCSeq: 2 INVITE\r\nContent-Type: application/sdp\r\n\
-              Content-Length: 118\r\n\r\nv=0\r\no=- 1 1 IN IP6 2001:db8:1::1\r\ns=-\r\n\
-              c=IN IP6 2001:db8:1::1\r\nt=0 0\r\nm=audio 40000 RTP/AVP 0\r\nm=video 0 RTP/AVP 96\r\n"),
-            (S, b"SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP 10.0.0.1:5062;branch=z9hG4bK1\r\nf: <sip:a@a>;tag=1\r\n\
-              To: <sip:b@b>\r\ni: 1@a\r\nCSeq: 2 INVITE\r\nContent-Type: application/sdp\r\n\
-              Content-Length: 108\r\n\r\nv=0\r\no=- 1 1 IN IP6 2001:db8:1::1\r\ns=-\r\n\
-              c=IN IP6 2001:db8:1::1\r\nt=0 0\r\nm=audio 40000 RTP/AVP 0\r\na=sendonly\r\n"),
+            (C, invite!(144, "IP6 2001:db8::1")),
+            (S, progress!(118, "IP6 2001:db8:1::1")),
+            (S, ok!(108, "IP6 2001:db8:1::1")),
         ],
     ),
     (

@@ -163,3 +163,27 @@ fn a_bounce_never_reaches_the_server() {
     assert!(!comes(&site, &site.outside, OUTSIDE_V4, (OTHER_INSIDE, DATA)));
     assert_conserved(&site);
 }
+
+/// What a web page can have a browser inside send: a form, to port 21.
+#[test]
+fn a_command_in_an_http_request_opens_nothing() {
+    let site = site(&FTP);
+    let mut control = Control::open(&site);
+    let _data = await_data(&site.inside, INSIDE_V4);
+    let request = format!("POST / HTTP/1.1\r\nHost: {OUTSIDE_V4}:21\r\n\r\n{PORT}");
+    assert!(control.client_says(&request) && control.server_says("200 ok\r\n"));
+    assert!(!comes(&site, &site.outside, OUTSIDE_V4, (INSIDE_V4, DATA)));
+    let labels = [("proto", "ftp"), ("reason", "other_protocol")];
+    assert_eq!(site.metrics().sum("sallyport_gateway_remarks_total", &labels), Some(1.0));
+    assert_conserved(&site);
+}
+
+/// Blanks that would hide a bounce keep it from the server.
+#[test]
+fn a_command_too_long_to_be_read_never_reaches_the_server() {
+    let site = site(&FTP);
+    let mut control = Control::open(&site);
+    assert!(!control.client_says(&format!("PORT{}10,77,0,11,19,137\r\n", " ".repeat(1_100))));
+    assert!(site.ctl().drops(reasons::GATEWAY_OVERLONG) > 0, "{:?}", site.ctl().all_drops());
+    assert_conserved(&site);
+}

@@ -26,3 +26,5 @@ pub(crate) const SEQ_BELOW_WINDOW: &str = "tcp_seq_below_window";
 pub(crate) const ACK_TOO_OLD: &str = "tcp_ack_too_old";
 /// A gateway refuses it: it names another host than the speaker.
 pub(crate) const GATEWAY_BOUNCE: &str = "gateway_bounce";
+/// A gateway refuses it: a command too long to be read could hide where it wants to be connected to.
+pub(crate) const GATEWAY_OVERLONG: &str = "gateway_overlong";
