@@ -27,7 +27,7 @@ use site::{
     WAN, alone, balance, plane_of, player, snapshot, sum, wait_for, wait_until_settled, written,
 };
 use test_case::test_case;
-use testkit::netns::{Host, RawSocket, run};
+use testkit::netns::{Host, RawSocket, veth_with_queues};
 use testkit::packet::flags::{ACK, FIN, PSH, SYN};
 use testkit::packet::{Frame, IcmpError, TCP, Tcp, Transport, fragment_v4};
 
@@ -237,17 +237,8 @@ struct Between {
 impl Between {
     fn new() -> Self {
         let between = Self { cli: Host::new("cli"), fw: Host::new("fw"), srv: Host::new("srv") };
-        for (host, name) in [(&between.cli, "lan"), (&between.srv, "wan")] {
-            let queues = ["numtxqueues", "2", "numrxqueues", "2"];
-            let (theirs, ours) = (host.namespace(), between.fw.namespace());
-            let one = ["ip", "link", "add", "eth0", "netns", theirs];
-            let other = ["type", "veth", "peer", "name", name, "netns", ours];
-            drop(run(&[&one[..], &queues, &other, &queues].concat()).expect_ok());
-            for (host, interface) in [(host, "eth0"), (&between.fw, name)] {
-                host.offloads_off(interface);
-                host.up(interface);
-            }
-        }
+        veth_with_queues((&between.cli, "eth0"), (&between.fw, "lan"), 2);
+        veth_with_queues((&between.srv, "eth0"), (&between.fw, "wan"), 2);
         between
     }
 

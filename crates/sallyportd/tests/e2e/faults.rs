@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use nix::sys::signal::Signal;
 use tempfile::TempDir;
 use test_case::test_case;
-use testkit::netns::{Daemon, Host, Settings, StartError, config_text, scratch};
+use testkit::netns::{Daemon, Host, Joint, Settings, StartError, config_text, scratch};
 
 use super::{SOON, binaries};
 
@@ -31,7 +31,7 @@ impl Place {
     fn good(&self) -> String {
         let interfaces = ["lan".to_owned(), "wan".to_owned()];
         let metrics = SocketAddr::from((Ipv4Addr::LOCALHOST, 9105));
-        config_text(&Settings::USUAL, self.folder.path(), &interfaces, metrics)
+        config_text(&Settings::USUAL, self.folder.path(), Joint::Taps, &interfaces, metrics)
     }
 
     fn socket(&self) -> PathBuf {

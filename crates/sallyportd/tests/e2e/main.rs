@@ -7,6 +7,7 @@
 mod bad_network;
 mod calls;
 mod closed;
+mod devices;
 mod faults;
 mod files;
 mod forged;

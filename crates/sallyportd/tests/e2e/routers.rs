@@ -26,6 +26,12 @@ action = "allow"
 /// Two hosts and the box, and a host beyond the outside one, which is its router.
 fn beyond() -> (Site, Host) {
     let site = site(&Settings { rules: RULES, ..Settings::USUAL });
+    let far = behind(&site);
+    (site, far)
+}
+
+/// A host beyond the outside one, which becomes its router.
+fn behind(site: &Site) -> Host {
     let far = Host::new("far");
     let router = &site.outside;
     router.routes();
@@ -40,12 +46,19 @@ fn beyond() -> (Site, Host) {
     far.route("fd77::/64", Ipv6Addr::new(0xfd88, 0, 0, 0, 0, 0, 0, 1).into());
     site.inside.route("10.88.0.0/24", OUTSIDE_V4.into());
     site.inside.route("fd88::/64", OUTSIDE_V6.into());
-    (site, far)
+    far
 }
 
 #[test]
 fn a_traceroute_shows_the_router_and_the_host() {
-    let (site, far) = beyond();
+    let site = site(&Settings { rules: RULES, ..Settings::USUAL });
+    trace_routes(&site);
+    assert_nothing_dropped(&site);
+}
+
+/// Traces the way to a host behind a router, by datagrams and by echo requests, over both families.
+pub(crate) fn trace_routes(site: &Site) {
+    let far = behind(site);
     // As quick as the probes, which are sent ahead.
     far.routes();
     for (target, router) in
@@ -56,7 +69,6 @@ fn a_traceroute_shows_the_router_and_the_host() {
             assert_eq!(path, [Some(router), Some(target)], "{probes:?} to {target}");
         }
     }
-    assert_nothing_dropped(&site);
 }
 
 /// The router's next link takes less than all others, and the far host does not know: only the router's error

@@ -5,8 +5,9 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use test_case::test_case;
 use testkit::conversation::TcpTalk;
-use testkit::netns::{INSIDE_V4, INSIDE_V6, OUTSIDE_V4, OUTSIDE_V6, RawSocket};
+use testkit::netns::{INSIDE_V4, INSIDE_V6, OUTSIDE_V4, OUTSIDE_V6, RawSocket, Site};
 use testkit::packet::Frame;
+use testkit::packet::seen::Seen;
 
 use super::{SILENCE, SOON, assert_conserved, reasons, usual};
 
@@ -128,12 +129,19 @@ fn outside_cannot_ping_inside(target: IpAddr) {
     assert_conserved(&site);
 }
 
-/// Tagged frames, written by hand: not every kernel has VLAN interfaces. A raw socket hears a frame
-/// without its outer tag, so two tags show that the inner one is kept, the session that the outer
-/// one counts.
 #[test]
 fn a_tagged_conversation_is_one_session_of_its_vlan() {
     let site = usual();
+    converse_tagged(&site, 41_000);
+    let sessions = site.ctl().sessions(&["proto=tcp"]);
+    assert_eq!(sessions.len(), 1, "{sessions:?}");
+    assert_eq!((sessions[0].vlan, sessions[0].packets), (Some(100), [1, 1]));
+    assert_conserved(&site);
+}
+
+/// A SYN and its answer in tagged frames, written by hand: not every kernel has VLAN interfaces. A raw socket hears a
+/// frame without its outer tag, so two tags show that the inner one is kept, the session that the outer one counts.
+pub(crate) fn converse_tagged(site: &Site, port: u16) {
     let hosts = [&site.inside, &site.outside];
     let [inside, outside] = hosts.map(|host| RawSocket::open(host, "eth0"));
     let macs = hosts.map(|host| host.mac("eth0"));
@@ -141,22 +149,18 @@ fn a_tagged_conversation_is_one_session_of_its_vlan() {
         frame.macs(macs[from], macs[1 - from]).tag(vid).tag(7).bytes()
     };
     let mut talk =
-        TcpTalk::new(SocketAddr::from((INSIDE_V4, 41_000)), SocketAddr::from((OUTSIDE_V4, 80)));
+        TcpTalk::new(SocketAddr::from((INSIDE_V4, port)), SocketAddr::from((OUTSIDE_V4, 80)));
+    let is_asked = |seen: &Seen| seen.source_port == port && seen.destination_port == 80;
+    let is_answered = |seen: &Seen| seen.source_port == 80 && seen.destination_port == port;
 
     inside.send(&tagged(talk.syn(), 100, 0));
-    let heard = outside.hear(SOON, |seen| seen.destination_port == 80).expect("the SYN passes");
+    let heard = outside.hear(SOON, is_asked).expect("the SYN passes");
     assert_eq!(heard.vids, [7], "the inner tag is kept");
     let answer = talk.syn_ack();
     outside.send(&tagged(answer.clone(), 101, 1));
-    let strayed = inside.hear(SILENCE, |seen| seen.source_port == 80);
-    assert_eq!(strayed, None, "an answer on another VLAN is none");
+    assert_eq!(inside.hear(SILENCE, is_answered), None, "an answer on another VLAN is none");
     outside.send(&tagged(answer, 100, 1));
-    assert!(inside.hear(SOON, |seen| seen.source_port == 80).is_some(), "the answer passes");
-
-    let sessions = site.ctl().sessions(&["proto=tcp"]);
-    assert_eq!(sessions.len(), 1, "{sessions:?}");
-    assert_eq!((sessions[0].vlan, sessions[0].packets), (Some(100), [1, 1]));
-    assert_conserved(&site);
+    assert!(inside.hear(SOON, is_answered).is_some(), "the answer passes");
 }
 
 #[test]

@@ -62,11 +62,7 @@ impl Ctl {
     /// The reasons that frames were dropped for since the daemon's start, with their counts.
     #[must_use]
     pub fn all_drops(&self) -> BTreeMap<String, u64> {
-        let counters = self.json(&["counters"]);
-        entries(&counters["drops"])
-            .map(|entry| (text(&entry["reason"]), number(&entry["count"])))
-            .filter(|(_, count)| *count > 0)
-            .collect()
+        counts_by(&self.json(&["counters"])["drops"], "reason")
     }
 
     /// Received, and what became of it: the terms of the conservation of frames.
@@ -95,8 +91,10 @@ impl Ctl {
             })
             .filter(|value: &Value| value.get("proto").is_some())
             .map(|value| LiveSession {
+                worker: number(&value["worker"]),
                 proto: text(&value["proto"]),
                 source: text(&value["source"]),
+                source_port: value["source_port"].as_u64(),
                 destination: text(&value["destination"]),
                 destination_port: value["destination_port"].as_u64(),
                 vlan: value["vlan"].as_u64(),
@@ -129,6 +127,40 @@ impl Ctl {
             .unwrap_or_else(|| panic!("no rule {rule} in {rules}"))
     }
 
+    /// Whether every port's link is up.
+    #[must_use]
+    pub fn links_are_up(&self) -> bool {
+        entries(&self.json(&["ports"])["ports"]).all(|port| port["link_up"] == true)
+    }
+
+    /// Sessions created by protocol, frames dropped by reason, frames rejected by reason; those that are 0 are left out.
+    #[must_use]
+    pub fn outcomes(&self) -> [BTreeMap<String, u64>; 3] {
+        let counters = self.json(&["counters"]);
+        [("sessions_created", "name"), ("drops", "reason"), ("rejects", "reason")]
+            .map(|(list, key)| counts_by(&counters[list], key))
+    }
+
+    /// Frames on their way from one worker to another.
+    #[must_use]
+    pub fn in_rings(&self) -> u64 {
+        number(&self.json(&["counters"])["frames"]["in_rings"])
+    }
+
+    /// How often frames were handed over to another worker, by cause; those that never were are left out.
+    #[must_use]
+    pub fn handovers(&self) -> BTreeMap<String, u64> {
+        counts_by(&self.json(&["counters"])["handovers"], "name")
+    }
+
+    /// Packets that no session claimed and that came to another worker than their owner, over all ports.
+    #[must_use]
+    pub fn strays(&self) -> u64 {
+        entries(&self.json(&["ports"])["ports"])
+            .map(|port| number(&port["steering"]["strays"]))
+            .sum()
+    }
+
     /// The generation of the policy in force.
     #[must_use]
     pub fn generation(&self) -> u64 {
@@ -148,10 +180,14 @@ pub struct Balance {
 /// A living session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LiveSession {
+    /// The worker that has it.
+    pub worker: u64,
     /// Protocol by name.
     pub proto: String,
     /// Initiator's address.
     pub source: String,
+    /// Initiator's port.
+    pub source_port: Option<u64>,
     /// Responder's address.
     pub destination: String,
     /// Responder's port.
@@ -212,6 +248,13 @@ fn text(value: &Value) -> String {
 
 fn number(value: &Value) -> u64 {
     value.as_u64().unwrap_or_else(|| panic!("no count: {value}"))
+}
+
+fn counts_by(list: &Value, key: &str) -> BTreeMap<String, u64> {
+    entries(list)
+        .map(|entry| (text(&entry[key]), number(&entry["count"])))
+        .filter(|(_, count)| *count > 0)
+        .collect()
 }
 
 fn count_of(list: &Value, key: &str, wanted: &str) -> u64 {

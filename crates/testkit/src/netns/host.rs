@@ -322,24 +322,16 @@ impl Drop for Host {
 
 /// Joins two hosts by a pair of interfaces with these names, up, offloads off.
 pub fn veth(a: (&Host, &str), b: (&Host, &str)) {
-    drop(
-        run(&[
-            "ip",
-            "link",
-            "add",
-            a.1,
-            "netns",
-            &a.0.namespace,
-            "type",
-            "veth",
-            "peer",
-            "name",
-            b.1,
-            "netns",
-            &b.0.namespace,
-        ])
-        .expect_ok(),
-    );
+    veth_with_queues(a, b, 1);
+}
+
+/// The same, where each interface has so many queues each way.
+pub fn veth_with_queues(a: (&Host, &str), b: (&Host, &str), queues: u16) {
+    let count = queues.to_string();
+    let queues = ["numtxqueues", &count, "numrxqueues", &count];
+    let one = ["ip", "link", "add", a.1, "netns", &a.0.namespace];
+    let other = ["type", "veth", "peer", "name", b.1, "netns", &b.0.namespace];
+    drop(run(&[&one[..], &queues, &other, &queues].concat()).expect_ok());
     for (host, interface) in [a, b] {
         host.offloads_off(interface);
         host.up(interface);

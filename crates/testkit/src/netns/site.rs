@@ -3,12 +3,15 @@
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use tempfile::TempDir;
 
 use super::answers::{Ctl, Metrics};
 use super::daemon::{Binaries, Daemon, StartError};
-use super::host::{Host, interface_name, veth};
+use super::host::{Host, Process, interface_name};
+use super::joint::Joint;
+use super::wait::until;
 
 /// The inside host.
 pub const INSIDE_V4: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 10);
@@ -22,6 +25,9 @@ pub const OUTSIDE_V6: Ipv6Addr = Ipv6Addr::new(0xfd77, 0, 0, 0, 0, 0, 0, 0x80);
 pub const INSIDE_PREFIX_V4: &str = "10.77.0.10/24";
 /// Likewise of the outside host.
 pub const OUTSIDE_PREFIX_V4: &str = "10.77.0.80/24";
+
+/// How long links may take.
+const START: Duration = Duration::from_secs(20);
 
 const PREFIXES: [(&str, &str); 2] =
     [(INSIDE_PREFIX_V4, "fd77::10/64"), (OUTSIDE_PREFIX_V4, "fd77::80/64")];
@@ -96,7 +102,10 @@ pub struct Site {
     pub outside: Host,
     /// The namespace that the daemon runs in, if it has one.
     pub apart: Option<Host>,
+    /// What stands between the daemon and the hosts, if anything does.
+    patch: Option<Process>,
     folder: TempDir,
+    joint: Joint,
     interfaces: [String; 2],
     metrics: SocketAddr,
     binaries: Binaries,
@@ -118,6 +127,29 @@ impl Site {
         settings: &Settings<'_>,
         place: Where,
     ) -> Result<Self, StartError> {
+        Self::build(binaries, settings, place, Joint::Taps)
+    }
+
+    /// The same over veth pairs, whose ends in the daemon's namespace are af_packet devices: both hosts see whether
+    /// the daemon keeps their link up. Panics with the daemon's log if it does not start.
+    #[must_use]
+    pub fn cabled(binaries: &Binaries, settings: &Settings<'_>) -> Self {
+        Self::joined(binaries, settings, Joint::AfPacket { queues: 1 })
+    }
+
+    /// The same over other devices. Panics with the daemon's log if it does not start.
+    #[must_use]
+    pub fn joined(binaries: &Binaries, settings: &Settings<'_>, joint: Joint) -> Self {
+        Self::build(binaries, settings, Where::Apart, joint)
+            .unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    fn build(
+        binaries: &Binaries,
+        settings: &Settings<'_>,
+        place: Where,
+        joint: Joint,
+    ) -> Result<Self, StartError> {
         let folder = scratch();
         let (apart, interfaces) = match place {
             Where::Apart => (Some(Host::new("box")), ["lan".to_owned(), "wan".to_owned()]),
@@ -125,62 +157,42 @@ impl Site {
         };
         let metrics = SocketAddr::from((Ipv4Addr::LOCALHOST, metrics_port(place)));
         let (inside, outside) = (Host::new("inside"), Host::new("outside"));
+        if let Some(apart) = &apart {
+            joint.prepare([&inside, &outside], apart, &interfaces);
+        }
         let config = folder.path().join("sallyport.toml");
-        fs::write(&config, config_text(settings, folder.path(), &interfaces, metrics))
+        fs::write(&config, config_text(settings, folder.path(), joint, &interfaces, metrics))
             .expect("a scratch folder can be written");
         let daemon = Daemon::start(&binaries.sallyportd, apart.as_ref(), &config, folder.path())?;
-        let site = Self {
+        let binaries = binaries.clone();
+        let mut site = Self {
             daemon,
             inside,
             outside,
             apart,
+            patch: None,
             folder,
+            joint,
             interfaces,
             metrics,
-            binaries: binaries.clone(),
+            binaries,
         };
         site.connect_hosts();
         Ok(site)
     }
 
-    /// The same over veth pairs, whose ends in the daemon's namespace are af_packet devices: both hosts see whether
-    /// the daemon keeps their link up. Panics with the daemon's log if it does not start.
-    #[must_use]
-    pub fn cabled(binaries: &Binaries, settings: &Settings<'_>) -> Self {
-        let folder = scratch();
-        let apart = Host::new("box");
-        let (inside, outside) = (Host::new("inside"), Host::new("outside"));
-        let interfaces = ["lan".to_owned(), "wan".to_owned()];
-        for (host, interface) in [&inside, &outside].into_iter().zip(&interfaces) {
-            veth((host, "eth0"), (&apart, interface));
-        }
-        let metrics = SocketAddr::from((Ipv4Addr::LOCALHOST, metrics_port(Where::Apart)));
-        let config = folder.path().join("sallyport.toml");
-        let text = config_text(settings, folder.path(), &interfaces, metrics);
-        fs::write(&config, text.replace("net_tap,", "net_af_packet,"))
-            .expect("a scratch folder can be written");
-        let daemon = Daemon::start(&binaries.sallyportd, Some(&apart), &config, folder.path())
-            .unwrap_or_else(|error| panic!("{error}"));
-        let binaries = binaries.clone();
-        let apart = Some(apart);
-        let site = Self { daemon, inside, outside, apart, folder, interfaces, metrics, binaries };
-        site.give_addresses();
-        site
-    }
-
-    /// Moves the daemon's two interfaces into the hosts and gives them addresses.
-    fn connect_hosts(&self) {
+    /// Joins the hosts to the daemon and gives them addresses.
+    fn connect_hosts(&mut self) {
         let hosts = [&self.inside, &self.outside];
-        for (host, interface) in hosts.into_iter().zip(&self.interfaces) {
-            host.take_interface(self.apart.as_ref(), interface, "eth0");
-        }
-        self.give_addresses();
-    }
-
-    fn give_addresses(&self) {
-        for (host, (v4, v6)) in [&self.inside, &self.outside].into_iter().zip(PREFIXES) {
+        let Self { apart, interfaces, folder, .. } = &*self;
+        let patch = self.joint.complete(hosts, apart.as_ref(), interfaces, folder.path());
+        for (host, (v4, v6)) in hosts.into_iter().zip(PREFIXES) {
             host.address("eth0", v4);
             host.address("eth0", v6);
+        }
+        self.patch = patch;
+        if self.patch.is_some() {
+            until("all links are up", START, || self.ctl().links_are_up());
         }
     }
 
@@ -207,7 +219,8 @@ impl Site {
 
     /// Writes a new configuration file; the daemon does not know it yet.
     pub fn rewrite(&self, settings: &Settings<'_>) {
-        let text = config_text(settings, self.folder.path(), &self.interfaces, self.metrics);
+        let text =
+            config_text(settings, self.folder.path(), self.joint, &self.interfaces, self.metrics);
         fs::write(self.config(), text).expect("a scratch folder can be written");
     }
 
@@ -271,20 +284,40 @@ fn socket_in(folder: &Path) -> PathBuf {
     folder.join("api.sock")
 }
 
-/// The configuration file of a site: its socket lies in `folder`, its ports are tap
-/// devices of these names.
+/// The configuration file of a site: its socket lies in `folder`, its ports are the devices of `joint` on or behind
+/// interfaces of these names. Several ports of a side are joined one by one to those of the other, and share sessions.
 #[must_use]
 pub fn config_text(
     settings: &Settings<'_>,
     folder: &Path,
+    joint: Joint,
     interfaces: &[String; 2],
     metrics_listen: SocketAddr,
 ) -> String {
     let Settings { workers, system, metrics, sessions, timeouts, lan, wan, rules } = settings;
     let socket = socket_in(folder);
-    let [lan_interface, wan_interface] = interfaces;
-    // The kernel's end of a tap device is the host's own network card here: that is its purpose,
-    // and no way around the firewall.
+    let kernel_path = joint.is_hosts_card();
+    let mut ports = String::new();
+    let sides = [("lan", "inside", lan), ("wan", "outside", wan)];
+    for ((name, zone, more), interface) in sides.into_iter().zip(interfaces) {
+        for (number, device) in joint.devices(interface, folder).iter().enumerate() {
+            ports.push_str(&format!(
+                r#"
+[[port]]
+name = "{name}{number}"
+device = "{device}"
+zone = "{zone}"
+allow_kernel_path = {kernel_path}
+{more}
+"#
+            ));
+        }
+    }
+    for number in 0..joint.devices("", folder).len() {
+        ports.push_str(&format!(
+            "\n[[wire]]\nports = [\"lan{number}\", \"wan{number}\"]\ndomain = \"one\"\n"
+        ));
+    }
     format!(
         r#"version = 1
 
@@ -306,24 +339,7 @@ listen = "{metrics_listen}"
 
 [timeouts]
 {timeouts}
-
-[[port]]
-name = "lan0"
-device = "net_tap,iface={lan_interface}"
-zone = "inside"
-allow_kernel_path = true
-{lan}
-
-[[port]]
-name = "wan0"
-device = "net_tap,iface={wan_interface}"
-zone = "outside"
-allow_kernel_path = true
-{wan}
-
-[[wire]]
-ports = ["lan0", "wan0"]
-{rules}
+{ports}{rules}
 "#,
         socket = socket.display(),
     )
