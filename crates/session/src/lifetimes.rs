@@ -15,9 +15,16 @@ const ESTABLISHED_LEAST: u32 = 300_000;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lifetimes {
     rows: Vec<[u32; TimeoutClass::COUNT]>,
+    /// The shortest of all: who was silent for less is within its timeout, whichever that is.
+    shortest: u32,
 }
 
 impl Lifetimes {
+    fn of(rows: Vec<[u32; TimeoutClass::COUNT]>) -> Self {
+        let shortest = rows.iter().flatten().copied().min().unwrap_or(0);
+        Self { rows, shortest }
+    }
+
     /// Row 0 is the global one; row n + 1 is the global one with the changes of set n.
     pub fn new<'a>(
         global: &Timeouts,
@@ -38,7 +45,7 @@ impl Lifetimes {
             }
             rows.push(row);
         }
-        Self { rows }
+        Self::of(rows)
     }
 
     /// These timeouts as they are under pressure. Those of datagrams that wait for fragments, and of expected
@@ -75,7 +82,13 @@ impl Lifetimes {
                 row[class.index()] = shrink(*class, row[class.index()]);
             }
         }
-        Self { rows }
+        Self::of(rows)
+    }
+
+    /// The shortest timeout of any class in any row, in milliseconds.
+    #[inline]
+    pub fn shortest_millis(&self) -> u32 {
+        self.shortest
     }
 
     /// The timeout of a class in a row, in milliseconds. A row that does not exist is the global one.
@@ -106,6 +119,7 @@ mod tests {
         assert_eq!(seconds(0, TimeoutClass::TcpSynSent), 1.0);
         assert_eq!(seconds(0, TimeoutClass::SctpEstablished), 360.0);
         assert_eq!(seconds(0, TimeoutClass::Fragment), 10.0);
+        assert_eq!([full.shortest_millis(), least.shortest_millis()], [5_000, 500]);
         assert_eq!(full.under(Pressure::NONE), full);
         let global = Lifetimes::new(&Timeouts::default(), [of(established, 1800).as_slice()]);
         let under = global.under(Pressure::NONE.next(1, 1));

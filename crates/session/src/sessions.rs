@@ -202,10 +202,11 @@ impl<M: Memory> Sessions<M> {
         lifetimes.millis(entry.timeouts, entry.track.timeout_class())
     }
 
-    /// Whether the session's timeout is over.
+    /// Whether the session's timeout is over. Of one that spoke a moment ago its timeout is not asked.
     #[inline]
     pub fn is_stale(&self, slot: Slot, now: Time, lifetimes: &Lifetimes) -> bool {
-        self.idle_millis(slot, now) >= self.timeout_millis(slot, lifetimes)
+        let idle = self.idle_millis(slot, now);
+        idle >= lifetimes.shortest_millis() && idle >= self.timeout_millis(slot, lifetimes)
     }
 
     /// The session in a slot.
