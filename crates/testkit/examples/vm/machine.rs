@@ -3,7 +3,7 @@
 //! A serial line needs nothing inside but a kernel: no network that the firewall could disturb, no driver.
 
 use std::fs;
-use std::io::{self, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -17,7 +17,7 @@ use crate::nic::Nic;
 pub(crate) const ADDRESSES: [&str; 2] = ["0000:01:00.0", "0000:02:00.0"];
 
 /// Whatever happens to this program, the machine is gone after so many seconds.
-const LIFE: &str = "300";
+const LIFE: &str = "600";
 /// How long it may take to start: some ten seconds of work, on a machine that may be busy.
 const BOOT: Duration = Duration::from_secs(120);
 
@@ -47,6 +47,8 @@ pub(crate) struct Machine {
     qemu: Process,
     line: UnixStream,
     console: PathBuf,
+    /// The socket of QEMU's test protocol.
+    probe: PathBuf,
 }
 
 impl Machine {
@@ -57,13 +59,15 @@ impl Machine {
     pub(crate) fn start(boot: &Boot, nic: Nic, host: &Host, folder: &Path) -> Result<Self, String> {
         let console = folder.join("console.log");
         let socket = folder.join("line");
+        let probe = folder.join("probe");
         let log = folder.join("qemu.log");
-        let qemu = host.spawn(&arguments(boot, nic, &console, &socket), &log);
+        let qemu = host.spawn(&arguments(boot, nic, &console, &socket, &probe), &log);
         let mut machine = Self {
             line: within(BOOT, || UnixStream::connect(&socket).ok())
                 .ok_or_else(|| format!("QEMU does not start: {}", read(&log)))?,
             qemu,
             console,
+            probe,
         };
         let ready = within(BOOT, || {
             machine
@@ -120,6 +124,50 @@ impl Machine {
     }
 }
 
+/// The machine's memory as its processors address it, registers of devices included: read and written from outside,
+/// behind the back of all that runs inside (QEMU's qtest protocol).
+pub(crate) struct Probe(BufReader<UnixStream>);
+
+impl Machine {
+    /// Opens it.
+    ///
+    /// # Errors
+    /// Those of its socket.
+    pub(crate) fn probe(&self) -> io::Result<Probe> {
+        UnixStream::connect(&self.probe).map(|stream| Probe(BufReader::new(stream)))
+    }
+}
+
+impl Probe {
+    /// A register of 32 bits.
+    ///
+    /// # Errors
+    /// If QEMU does not answer as it should.
+    pub(crate) fn read(&mut self, address: u64) -> io::Result<u32> {
+        let answer = self.ask(&format!("readl {address:#x}"))?;
+        let value = answer.strip_prefix("0x").and_then(|it| u64::from_str_radix(it, 16).ok());
+        value.and_then(|it| u32::try_from(it).ok()).ok_or_else(|| io::Error::other(answer))
+    }
+
+    /// Sets a register of 32 bits.
+    ///
+    /// # Errors
+    /// If QEMU does not answer as it should.
+    pub(crate) fn write(&mut self, address: u64, value: u32) -> io::Result<()> {
+        self.ask(&format!("writel {address:#x} {value:#x}")).map(drop)
+    }
+
+    fn ask(&mut self, words: &str) -> io::Result<String> {
+        self.0.get_mut().write_all(format!("{words}\n").as_bytes())?;
+        let mut line = String::new();
+        self.0.read_line(&mut line)?;
+        match line.trim().strip_prefix("OK") {
+            Some(answer) => Ok(answer.trim().to_owned()),
+            None => Err(io::Error::other(line)),
+        }
+    }
+}
+
 /// The status that ends an answer, if it has come to its end.
 fn status(text: &str) -> Option<i32> {
     let (_, status) = text.strip_suffix('\n')?.rsplit_once("\n#done ")?;
@@ -131,7 +179,7 @@ fn read(path: &Path) -> String {
     fs::read_to_string(path).unwrap_or_default()
 }
 
-fn arguments(boot: &Boot, nic: Nic, console: &Path, socket: &Path) -> Vec<String> {
+fn arguments(boot: &Boot, nic: Nic, console: &Path, socket: &Path, probe: &Path) -> Vec<String> {
     let mut words: Vec<String> = [
         "timeout",
         LIFE,
@@ -177,6 +225,10 @@ fn arguments(boot: &Boot, nic: Nic, console: &Path, socket: &Path) -> Vec<String
         format!("file:{}", console.display()),
         "-serial".to_owned(),
         format!("unix:{},server=on,wait=off", socket.display()),
+        "-qtest".to_owned(),
+        format!("unix:{},server=on,wait=off", probe.display()),
+        "-qtest-log".to_owned(),
+        "none".to_owned(),
         "-kernel".to_owned(),
         boot.kernel.display().to_string(),
         "-initrd".to_owned(),

@@ -8,6 +8,7 @@
 
 mod counts;
 mod hosts;
+mod lie;
 mod machine;
 mod nic;
 mod report;

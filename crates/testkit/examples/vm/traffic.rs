@@ -12,7 +12,7 @@ use nix::sys::socket::{
 };
 use nix::sys::time::TimeVal;
 use testkit::netns::{Host, RawSocket};
-use testkit::packet::{Frame, INITIATOR_MAC, RESPONDER_MAC};
+use testkit::packet::{Chunk, Frame, INITIATOR_MAC, RESPONDER_MAC, SCTP, Sctp, chunk_type};
 
 use crate::hosts::{self, Hosts};
 
@@ -24,6 +24,8 @@ const PATIENCE: Duration = Duration::from_secs(PATIENCE_SECONDS.unsigned_abs());
 /// Source ports: the nth conversation has the nth from here on, so that no two have the same tuple.
 const UDP_PORTS: u16 = 20_000;
 const TCP_PORTS: u16 = 25_000;
+/// Where associations go to.
+const SCTP_PORT: u16 = 5_000;
 /// Conversations that may be lost before the rest is given up as lost.
 const HOPELESS: usize = 3;
 
@@ -126,6 +128,41 @@ pub(crate) fn tagged(hosts: &Hosts, count: usize) -> Outcome {
         let answer = Frame::udp(server, guest, b"there");
         outside.send(&answer.macs(RESPONDER_MAC, INITIATOR_MAC).tag(VLAN).bytes());
         if asked && heard(&inside, server.port()) {
+            outcome.answered += 1;
+        } else {
+            outcome.lost += 1;
+        }
+    }
+    outcome
+}
+
+/// `count` associations of SCTP, each its first chunk and the answer, between neighbours that nobody has: not every
+/// kernel has SCTP, and those that have not would say so.
+pub(crate) fn sctp(hosts: &Hosts, count: usize) -> Outcome {
+    const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 10, 0, 99));
+    const SERVER: IpAddr = IpAddr::V4(Ipv4Addr::new(198, 51, 100, 81));
+    let (inside, outside) =
+        (RawSocket::open(&hosts.inside, "eth0"), RawSocket::open(&hosts.outside, "eth0"));
+    let mut outcome = Outcome::default();
+    for n in 0..count {
+        if !outcome.hopeful() {
+            return outcome.of(count);
+        }
+        let (client, server) =
+            (SocketAddr::new(CLIENT, port(UDP_PORTS, n)), SocketAddr::new(SERVER, SCTP_PORT));
+        let tag = u32::try_from(n).expect("a few") + 1;
+        let packet =
+            |verification_tag, chunk| Sctp { verification_tag, chunks: vec![chunk], ..SCTP };
+        let heard = |socket: &RawSocket, from: IpAddr| {
+            socket.hear(PATIENCE, |seen| (seen.protocol, seen.source) == (132, from)).is_some()
+        };
+        let init = packet(0, Chunk::init(chunk_type::INIT, tag, 1));
+        inside.send(&Frame::sctp(client, server, init).bytes());
+        let asked = heard(&outside, CLIENT);
+        let answer = packet(tag, Chunk::init(chunk_type::INIT_ACK, 7, 1));
+        let answer = Frame::sctp(server, client, answer).macs(RESPONDER_MAC, INITIATOR_MAC);
+        outside.send(&answer.bytes());
+        if asked && heard(&inside, SERVER) {
             outcome.answered += 1;
         } else {
             outcome.lost += 1;

@@ -16,7 +16,7 @@ const CHANGES: [(&str, &str); 7] = [
     ("max = 2_000_000", "max = 100_000"),
     (
         r#"service = ["web", "mail-client", "dns", "ntp", "ping"]"#,
-        r#"service = ["web", "mail-client", "dns", "ntp", "ping", "ftp"]"#,
+        r#"service = ["web", "mail-client", "dns", "ntp", "ping", "ftp", "sctp/5000"]"#,
     ),
 ];
 
