@@ -1,14 +1,15 @@
 //! Calls through the box: two user agents (sipp) with audio both ways, and what else an announcement lets in.
 
 use std::fs;
-use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::net::IpAddr;
 use std::thread;
 use std::time::Duration;
 
 use test_case::test_case;
-use testkit::netns::{Host, INSIDE_V4, OUTSIDE_V4, Settings, Site, until};
+use testkit::netns::{INSIDE_V4, INSIDE_V6, OUTSIDE_V4, OUTSIDE_V6, Settings, Site, until};
 
-use super::{SILENCE, SOON, assert_conserved, reasons, site};
+use super::by_hand::{OTHER_OUTSIDE, arrives, give_other_addresses, hears, socket, started_inside};
+use super::{SOON, assert_conserved, reasons, site};
 
 /// A caller's side of a call, for sipp.
 const CALLER: &str = include_str!("caller.xml");
@@ -20,27 +21,22 @@ const HEARD: u64 = 15;
 /// Expectations end soon enough to be waited for.
 const TIMEOUTS: &str = "expectation = \"2s\"";
 
-fn through(service: &str) -> Site {
-    let rules = format!(
-        r#"
-[[rule]]
-name = "calls"
-from = ["inside"]
-to = ["outside"]
-service = [{service}]
-action = "allow"
-log = "both"
-"#
-    );
-    site(&Settings { timeouts: TIMEOUTS, rules: &rules, ..Settings::USUAL })
+/// Where inside may start conversations of a service.
+fn through(service: &str, workers: &str) -> Site {
+    let rules = started_inside("calls", service);
+    site(&Settings { workers, timeouts: TIMEOUTS, rules: &rules, ..Settings::USUAL })
 }
 
 /// Has an agent inside call one outside. Whether both found their call complete.
-fn call(site: &Site, transport: &str) -> bool {
+fn call(site: &Site, transport: &str, v6: bool) -> bool {
     let folder = site.folder();
     fs::write(folder.join("caller.xml"), CALLER).expect("a scratch folder can be written");
     fs::write(folder.join("audio.raw"), [0x55; 8000]).expect("a scratch folder can be written");
-    let [inside, outside] = [INSIDE_V4, OUTSIDE_V4].map(|address| address.to_string());
+    let [inside, outside] = if v6 {
+        [INSIDE_V6, OUTSIDE_V6].map(|address| address.to_string())
+    } else {
+        [INSIDE_V4, OUTSIDE_V4].map(|address| address.to_string())
+    };
     let common = ["-p", "5060", "-m", "1", "-t", transport, "-timeout", "15s", "-nostdin"];
 
     let mut called = vec!["sipp", "-sn", "uas", "-i", &outside, "-mi", &outside, "-mp", ECHO];
@@ -53,7 +49,7 @@ fn call(site: &Site, transport: &str) -> bool {
     });
 
     // The scenario names its audio file relative to where the caller runs.
-    let peer = format!("{outside}:5060");
+    let peer = if v6 { format!("[{outside}]:5060") } else { format!("{outside}:5060") };
     let mut caller = vec!["sipp", "-sf", "caller.xml", "-i", &inside, "-mi", &inside];
     caller.extend(["-mp", "30000"]);
     caller.extend(common);
@@ -63,13 +59,15 @@ fn call(site: &Site, transport: &str) -> bool {
     caller.status.success() && ended.is_some_and(|status| status.success())
 }
 
-#[test_case("u1"; "over udp")]
-#[test_case("t1"; "over tcp")]
-fn two_agents_hear_each_other(transport: &str) {
-    let site = through(r#""sip""#);
+#[test_case("u1", false, "[1]"; "over UDP")]
+#[test_case("t1", false, "[0, 1]"; "over TCP with two workers")]
+#[test_case("u1", true, "[0, 1]"; "over UDP and IPv6 with two workers")]
+#[test_case("t1", true, "[1]"; "over TCP and IPv6")]
+fn two_agents_hear_each_other(transport: &str, v6: bool, workers: &str) {
+    let site = through(r#""sip""#, workers);
     let strangers = site.ctl().drops(reasons::NO_RULE);
 
-    assert!(call(&site, transport), "the call fails");
+    assert!(call(&site, transport, v6), "the call fails");
 
     let audio = site.ctl().sessions(&["proto=udp", &format!("port={ECHO}")]);
     assert_eq!(audio.len(), 1, "{audio:?}");
@@ -81,26 +79,13 @@ fn two_agents_hear_each_other(transport: &str) {
 
 #[test]
 fn without_the_gateway_they_talk_and_hear_nothing() {
-    let site = through(r#""udp/5060""#);
+    let site = through(r#""udp/5060""#, "[1]");
 
-    assert!(call(&site, "u1"), "the call itself succeeds");
+    assert!(call(&site, "u1", false), "the call itself succeeds");
 
     assert_eq!(site.ctl().count(&["proto=udp", &format!("port={ECHO}")]), 0);
     assert!(site.ctl().drops(reasons::NO_RULE) >= HEARD, "{:?}", site.ctl().all_drops());
     assert_conserved(&site);
-}
-
-fn socket(host: &Host, address: impl Into<IpAddr>, port: u16) -> UdpSocket {
-    let address = SocketAddr::new(address.into(), port);
-    let socket = host.inside(|| UdpSocket::bind(address)).expect("nothing else is bound there");
-    socket.set_read_timeout(Some(SILENCE)).expect("a timeout above zero");
-    socket
-}
-
-/// Whether a datagram from one arrives at the other.
-fn arrives(from: &UdpSocket, to: &UdpSocket) -> bool {
-    from.send_to(b"audio", to.local_addr().expect("bound")).expect("sent");
-    to.recv_from(&mut [0; 100]).is_ok()
 }
 
 /// A message of a call that describes audio at a port of a host.
@@ -118,31 +103,27 @@ fn message(start: &str, host: IpAddr, port: u16) -> String {
 
 #[test]
 fn an_announcement_lets_in_one_connection_of_one_host_in_time() {
-    let site = through(r#""sip""#);
-    let third = IpAddr::from([10, 77, 0, 81]);
-    site.outside.address("eth0", "10.77.0.81/24");
+    let site = through(r#""sip""#, "[1]");
+    give_other_addresses(&site);
     let [caller, rtp, rtcp] =
         [5060, 30_000, 30_001].map(|port| socket(&site.inside, INSIDE_V4, port));
     let [called, one, other, reports, late] =
         [5060, 41_000, 41_002, 41_001, 42_000].map(|port| socket(&site.outside, OUTSIDE_V4, port));
-    let stranger = socket(&site.outside, third, 41_000);
-    assert!(!arrives(&one, &rtp), "nothing is announced yet");
+    let stranger = socket(&site.outside, OTHER_OUTSIDE, 41_000);
+    assert!(!arrives(&site, &one, &rtp), "nothing is announced yet");
 
     let invite = message("INVITE sip:b@b.test SIP/2.0", INSIDE_V4.into(), 30_000);
-    caller.send_to(invite.as_bytes(), called.local_addr().expect("bound")).expect("sent");
-    called.recv_from(&mut [0; 2000]).expect("the INVITE arrives");
+    assert!(hears(&caller, &called, invite.as_bytes()));
 
-    assert!(!arrives(&stranger, &rtp), "a third host");
-    assert!(arrives(&one, &rtp), "the called host, from any port");
-    assert!(arrives(&rtp, &one), "and back");
-    assert!(!arrives(&other, &rtp), "a second connection to the same port");
-    assert!(arrives(&reports, &rtcp), "the reports beside it");
+    assert!(!arrives(&site, &stranger, &rtp), "a third host");
+    assert!(arrives(&site, &one, &rtp), "the called host, from any port");
+    assert!(arrives(&site, &rtp, &one), "and back");
+    assert!(!arrives(&site, &other, &rtp), "a second connection to the same port");
+    assert!(arrives(&site, &reports, &rtcp), "the reports beside it");
 
     let answer = message("SIP/2.0 200 OK", OUTSIDE_V4.into(), 42_000);
-    called.send_to(answer.as_bytes(), caller.local_addr().expect("bound")).expect("sent");
-    caller.recv_from(&mut [0; 2000]).expect("the answer arrives");
+    assert!(hears(&called, &caller, answer.as_bytes()));
     thread::sleep(Duration::from_millis(2200));
-    assert!(!arrives(&rtp, &late), "one that comes too late");
-    assert_eq!(site.ctl().drops(reasons::NO_RULE), 4, "{:?}", site.ctl().all_drops());
+    assert!(!arrives(&site, &rtp, &late), "one that comes too late");
     assert_conserved(&site);
 }

@@ -4,10 +4,13 @@
 use std::fs;
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::thread;
+use std::time::Duration;
 
 use test_case::test_case;
-use testkit::netns::{Done, FileServer, OUTSIDE_V4, OUTSIDE_V6, Settings, Site};
+use testkit::netns::{Done, FileServer, INSIDE_V4, OUTSIDE_V4, OUTSIDE_V6, Settings, Site};
 
+use super::by_hand::{OTHER_OUTSIDE, arrives, give_other_addresses, hears, socket};
 use super::peers::assert_nothing_dropped;
 use super::{SOON, assert_conserved, reasons, site};
 
@@ -231,4 +234,27 @@ fn tftp_passes_both_ways(v6: bool) {
     assert!(fs::read(&file).expect("the client has written it") == some);
     assert_eq!(claimed(&site, "tftp"), Some(3.0));
     assert_nothing_dropped(&site);
+}
+
+/// What a request of TFTP lets in: the server that was asked, from one port, soon.
+#[test]
+fn only_the_server_answers_a_tftp_request() {
+    let site = site(&Settings { timeouts: "expectation = \"2s\"", ..FILES });
+    give_other_addresses(&site);
+    let [first, second] = [40_000, 40_001].map(|port| socket(&site.inside, INSIDE_V4, port));
+    let server = socket(&site.outside, OUTSIDE_V4, 69);
+    let [one, other] = [50_000, 50_001].map(|port| socket(&site.outside, OUTSIDE_V4, port));
+    let stranger = socket(&site.outside, OTHER_OUTSIDE, 50_000);
+    assert!(!arrives(&site, &one, &first), "nothing is announced yet");
+    let request = b"\0\x01name\0octet\0";
+    assert!(hears(&first, &server, request));
+    assert!(!arrives(&site, &stranger, &first), "another host");
+    assert!(!arrives(&site, &one, &second), "another port");
+    assert!(arrives(&site, &one, &first));
+    assert!(arrives(&site, &first, &one), "and back");
+    assert!(!arrives(&site, &other, &first), "a second connection");
+    assert!(hears(&second, &server, request));
+    thread::sleep(Duration::from_millis(2_200));
+    assert!(!arrives(&site, &one, &second), "too late");
+    assert_conserved(&site);
 }

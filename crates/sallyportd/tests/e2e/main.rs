@@ -4,7 +4,9 @@
 //! How the box's answers are laid out is known to `testkit::netns::answers`; the names of its
 //! drop reasons are in [`reasons`]. Nothing here looks inside the daemon.
 
+mod agents;
 mod bad_network;
+mod by_hand;
 mod calls;
 mod closed;
 mod devices;
@@ -16,6 +18,7 @@ mod idle;
 mod lifecycle;
 mod log;
 mod metrics;
+mod offers;
 mod openings;
 mod peers;
 mod policy;
@@ -26,6 +29,7 @@ mod sessions;
 mod streams;
 mod thread;
 mod traffic;
+mod tunnels;
 
 use std::path::PathBuf;
 use std::time::Duration;

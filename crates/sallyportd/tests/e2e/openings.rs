@@ -1,14 +1,14 @@
 //! What an announcement opens, by hand on both ends of an FTP control connection: one connection of one host to
 //! one port, once and soon.
 
-use std::io::{ErrorKind, Read, Write};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, TcpListener};
 use std::thread;
 use std::time::Duration;
 
 use testkit::netns::{Host, INSIDE_V4, OUTSIDE_V4, Settings, Site};
 
-use super::{SILENCE, SOON, assert_conserved, reasons, site};
+use super::by_hand::{OTHER_INSIDE, OTHER_OUTSIDE, Talk, comes};
+use super::{assert_conserved, reasons, site};
 
 const FTP: Settings<'static> = Settings {
     rules: r#"
@@ -23,45 +23,28 @@ action = "allow"
     ..Settings::USUAL
 };
 
-/// Other hosts of either side.
-const OTHER_INSIDE: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 11);
-const OTHER_OUTSIDE: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 81);
-
 /// The port that is announced: 19 · 256 + 137.
 const DATA: u16 = 5001;
 const PORT: &str = "PORT 10,77,0,10,19,137\r\n";
 const PASSIVE: &str = "227 Entering Passive Mode (10,77,0,80,19,137).\r\n";
 
-/// Both ends of a control connection.
-struct Control {
-    client: TcpStream,
-    server: TcpStream,
-}
+/// Both ends of a control connection, greeted.
+struct Control(Talk);
 
 impl Control {
     fn open(site: &Site) -> Self {
-        drop(site.inside.run(&["ip", "addr", "add", "10.77.0.11/24", "dev", "eth0"]).expect_ok());
-        drop(site.outside.run(&["ip", "addr", "add", "10.77.0.81/24", "dev", "eth0"]).expect_ok());
-        let address = site.outside_address(false, 21);
-        let listener =
-            site.outside.inside(|| TcpListener::bind(address)).expect("a port of its own");
-        let client = site.inside.connect(address, SOON).expect("the connection opens");
-        let (server, _) = listener.accept().expect("the connection arrives");
-        for end in [&client, &server] {
-            end.set_read_timeout(Some(SILENCE)).expect("a timeout above zero");
-        }
-        let mut control = Self { client, server };
+        let mut control = Self(Talk::open(site, 21));
         assert!(control.server_says("220 ready\r\n"));
         control
     }
 
     /// Whether what the client says is heard.
     fn client_says(&mut self, line: &str) -> bool {
-        says(&mut self.client, &mut self.server, line)
+        self.0.client_says(line.as_bytes())
     }
 
     fn server_says(&mut self, line: &str) -> bool {
-        says(&mut self.server, &mut self.client, line)
+        self.0.server_says(line.as_bytes())
     }
 
     fn announce_passive(&mut self) {
@@ -73,31 +56,10 @@ impl Control {
     }
 }
 
-fn says(from: &mut TcpStream, to: &mut TcpStream, line: &str) -> bool {
-    from.write_all(line.as_bytes()).expect("its own end is open");
-    let mut heard = vec![0; line.len()];
-    let silence = to.read_exact(&mut heard).err().map(|error| error.kind());
-    assert!(matches!(silence, None | Some(ErrorKind::WouldBlock)), "{silence:?}");
-    heard == line.as_bytes()
-}
-
 /// Where data connections are awaited, on ports that are and that are not announced.
 fn await_data(host: &Host, address: Ipv4Addr) -> [TcpListener; 2] {
     [DATA, DATA + 1]
         .map(|port| host.inside(|| TcpListener::bind((address, port))).expect("a port of its own"))
-}
-
-/// Whether a connection opens; one that does not is dropped by name.
-fn comes(site: &Site, from: &Host, source: Ipv4Addr, to: (Ipv4Addr, u16)) -> bool {
-    let before = site.ctl().drops(reasons::NO_RULE);
-    let opened = from.connect_from(IpAddr::from(source), SocketAddr::from(to), SILENCE);
-    match &opened {
-        Ok(_) => assert_eq!(site.ctl().drops(reasons::NO_RULE), before),
-        Err(_) => {
-            assert!(site.ctl().drops(reasons::NO_RULE) > before, "{:?}", site.ctl().all_drops())
-        }
-    }
-    opened.is_ok()
 }
 
 #[test]

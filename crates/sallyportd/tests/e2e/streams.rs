@@ -6,27 +6,21 @@ use std::net::{IpAddr, SocketAddr, TcpStream, UdpSocket};
 use std::thread;
 use std::time::Duration;
 
+use test_case::test_case;
 use testkit::netns::{Host, INSIDE_V4, OUTSIDE_V4, Process, Settings, Site, until};
 
-use super::{SILENCE, SOON, assert_conserved, reasons, site};
+use super::by_hand::{OTHER_OUTSIDE, Talk, arrives, give_other_addresses, socket, started_inside};
+use super::{SOON, assert_conserved, reasons, site};
 
 const CLIENTS: SocketAddr = SocketAddr::new(IpAddr::V4(OUTSIDE_V4), 554);
 const SOURCES: SocketAddr = SocketAddr::new(IpAddr::V4(OUTSIDE_V4), 5545);
 /// The first of the pair where the client wants to receive.
 const WANTED: u16 = 30_000;
 
-fn through(service: &str) -> Site {
-    let rules = format!(
-        r#"
-[[rule]]
-name = "streams"
-from = ["inside"]
-to = ["outside"]
-service = ["{service}"]
-action = "allow"
-"#
-    );
-    site(&Settings { rules: &rules, ..Settings::USUAL })
+/// Where inside may start conversations of a service.
+fn through(service: &str, workers: &str) -> Site {
+    let rules = started_inside("streams", service);
+    site(&Settings { workers, rules: &rules, ..Settings::USUAL })
 }
 
 /// One side of an RTSP conversation that asks.
@@ -82,7 +76,7 @@ fn serve(site: &Site) -> (Process, Asking, thread::JoinHandle<()>) {
     let ports = answer.split("server_port=").nth(1).expect("ports");
     let port = ports.split('-').next().and_then(|port| port.parse().ok()).expect("a port");
     source.ask("RECORD", "", "");
-    let audio = socket(host, OUTSIDE_V4.into(), 0);
+    let audio = socket(host, OUTSIDE_V4, 0);
     let sender = thread::spawn(move || {
         let mut packet = [0; 172];
         packet[0] = 0x80;
@@ -93,13 +87,6 @@ fn serve(site: &Site) -> (Process, Asking, thread::JoinHandle<()>) {
         }
     });
     (server, source, sender)
-}
-
-fn socket(host: &Host, address: IpAddr, port: u16) -> UdpSocket {
-    let address = SocketAddr::new(address, port);
-    let socket = host.inside(|| UdpSocket::bind(address)).expect("nothing else is bound there");
-    socket.set_read_timeout(Some(SILENCE)).expect("a timeout above zero");
-    socket
 }
 
 /// Sets a stream up and has it played; the server's first port.
@@ -116,14 +103,14 @@ fn heard(audio: &UdpSocket) -> usize {
     (0..10).map_while(|_| audio.recv_from(&mut [0; 2000]).ok()).count()
 }
 
-#[test]
-fn a_client_inside_hears_the_stream() {
-    let site = through("rtsp");
+#[test_case("[1]"; "with one worker")]
+#[test_case("[0, 1]"; "with two workers")]
+fn a_client_inside_hears_the_stream(workers: &str) {
+    let site = through(r#""rtsp""#, workers);
     let (_server, _source, sender) = serve(&site);
-    let [audio, reports] =
-        [WANTED, WANTED + 1].map(|port| socket(&site.inside, INSIDE_V4.into(), port));
-    site.outside.address("eth0", "10.77.0.81/24");
-    let stranger = socket(&site.outside, [10, 77, 0, 81].into(), 45_000);
+    let [audio, reports] = [WANTED, WANTED + 1].map(|port| socket(&site.inside, INSIDE_V4, port));
+    give_other_addresses(&site);
+    let stranger = socket(&site.outside, OTHER_OUTSIDE, 45_000);
     let mut client = Asking::connect(&site.inside, CLIENTS);
 
     let port = play(&mut client);
@@ -139,7 +126,7 @@ fn a_client_inside_hears_the_stream() {
     });
     // Nobody else comes in by what was announced, and the server itself only from the port that it said.
     let before = site.ctl().drops(reasons::NO_RULE);
-    let other = socket(&site.outside, OUTSIDE_V4.into(), 45_000);
+    let other = socket(&site.outside, OUTSIDE_V4, 45_000);
     for intruder in [&stranger, &other] {
         intruder.send_to(b"noise", (INSIDE_V4, WANTED)).expect("sent");
         intruder.send_to(b"noise", (INSIDE_V4, WANTED + 1)).expect("sent");
@@ -151,9 +138,9 @@ fn a_client_inside_hears_the_stream() {
 
 #[test]
 fn without_the_gateway_it_is_set_up_and_not_heard() {
-    let site = through("tcp/554");
+    let site = through(r#""tcp/554""#, "[1]");
     let (_server, _source, sender) = serve(&site);
-    let audio = socket(&site.inside, INSIDE_V4.into(), WANTED);
+    let audio = socket(&site.inside, INSIDE_V4, WANTED);
     let mut client = Asking::connect(&site.inside, CLIENTS);
 
     play(&mut client);
@@ -161,5 +148,26 @@ fn without_the_gateway_it_is_set_up_and_not_heard() {
     assert_eq!(heard(&audio), 0);
     assert!(site.ctl().drops(reasons::NO_RULE) > 0, "{:?}", site.ctl().all_drops());
     sender.join().expect("the source ends");
+    assert_conserved(&site);
+}
+
+/// The server may say for how long it keeps a stream that nobody uses.
+#[test]
+fn what_was_set_up_is_expected_no_longer_than_the_server_keeps_it() {
+    let site = through(r#""rtsp""#, "[1]");
+    let mut talk = Talk::open(&site, 554);
+    let [media, reports] = [WANTED, WANTED + 1].map(|port| socket(&site.inside, INSIDE_V4, port));
+    let [one, late] = [40_000, 40_001].map(|port| socket(&site.outside, OUTSIDE_V4, port));
+    assert!(!arrives(&site, &one, &media), "nothing is announced yet");
+    let transport = format!("Transport: RTP/AVP;unicast;client_port={WANTED}-{}", WANTED + 1);
+    let asked = format!("SETUP rtsp://{OUTSIDE_V4}/x RTSP/1.0\r\nCSeq: 1\r\n{transport}\r\n\r\n");
+    let answer = format!(
+        "RTSP/1.0 200 OK\r\nCSeq: 1\r\nSession: 7;timeout=2\r\n{transport};server_port=40000-40001\r\n\r\n"
+    );
+    assert!(talk.client_says(asked.as_bytes()) && talk.server_says(answer.as_bytes()));
+    assert!(arrives(&site, &one, &media));
+    assert!(arrives(&site, &media, &one), "and back");
+    thread::sleep(Duration::from_millis(2_200));
+    assert!(!arrives(&site, &late, &reports), "too late");
     assert_conserved(&site);
 }

@@ -75,10 +75,13 @@ pub struct Process {
 impl Process {
     /// Starts it.
     pub(crate) fn spawn(command: &mut Command) -> Self {
-        let child = command
-            .stdin(Stdio::null())
-            .spawn()
-            .unwrap_or_else(|error| panic!("{command:?}: {error}"));
+        Self::with_input(command, Stdio::null())
+    }
+
+    /// Starts it with this standard input.
+    pub(crate) fn with_input(command: &mut Command, input: Stdio) -> Self {
+        let child =
+            command.stdin(input).spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
         Self { child }
     }
 

@@ -2,7 +2,7 @@
 //!
 //! A [`Host`] is a namespace of its own, deleted when dropped, also when a test panics. What is
 //! left of a process that was killed is swept away by the next one. Needs root and the programs
-//! `ip`, `ethtool`, `curl`, `ping`, `traceroute`, `dig`, `dnsmasq`, `chronyd`, `vsftpd`, `in.tftpd` and `python3`, by what is called.
+//! `ip`, `ethtool`, `curl`, `ping`, `traceroute`, `dig`, `dnsmasq`, `chronyd`, `vsftpd`, `in.tftpd`, `pptpd`, `pptp` and `python3`, by what is called.
 //!
 //! Not here: what the firewall should do. That is the tests' business.
 
@@ -13,6 +13,7 @@ mod daemon;
 mod ftp;
 mod host;
 mod joint;
+mod pptp;
 mod prometheus;
 mod raw;
 mod server;
@@ -27,6 +28,7 @@ pub use daemon::{Binaries, Daemon, StartError};
 pub use ftp::FileServer;
 pub use host::{Done, Host, Process, run, veth, veth_with_queues};
 pub use joint::Joint;
+pub use pptp::{Tunnel, TunnelServer};
 pub use prometheus::Prometheus;
 pub use raw::RawSocket;
 pub use server::UdpEcho;

@@ -1,0 +1,110 @@
+//! Both ends of a control conversation in a test's hands, and whether what it announces comes through.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
+
+use testkit::netns::{Host, Site};
+
+use super::{SILENCE, SOON, reasons};
+
+/// Other addresses of either host: a third host of its side.
+pub(crate) const OTHER_INSIDE: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 11);
+pub(crate) const OTHER_OUTSIDE: Ipv4Addr = Ipv4Addr::new(10, 77, 0, 81);
+
+/// A rule by which inside may start conversations of these services, a list's items.
+pub(crate) fn started_inside(rule: &str, services: &str) -> String {
+    format!(
+        r#"
+[[rule]]
+name = "{rule}"
+from = ["inside"]
+to = ["outside"]
+service = [{services}]
+action = "allow"
+log = "both"
+"#
+    )
+}
+
+/// Gives both hosts their other addresses.
+pub(crate) fn give_other_addresses(site: &Site) {
+    site.inside.address("eth0", &format!("{OTHER_INSIDE}/24"));
+    site.outside.address("eth0", &format!("{OTHER_OUTSIDE}/24"));
+}
+
+/// Both ends of a TCP connection from inside to a port outside.
+pub(crate) struct Talk {
+    client: TcpStream,
+    server: TcpStream,
+}
+
+impl Talk {
+    /// Opens it, between hosts that have other addresses too.
+    pub(crate) fn open(site: &Site, port: u16) -> Self {
+        give_other_addresses(site);
+        let address = site.outside_address(false, port);
+        let listener =
+            site.outside.inside(|| TcpListener::bind(address)).expect("a port of its own");
+        let client = site.inside.connect(address, SOON).expect("the connection opens");
+        let (server, _) = listener.accept().expect("the connection arrives");
+        for end in [&client, &server] {
+            end.set_read_timeout(Some(SILENCE)).expect("a timeout above zero");
+        }
+        Self { client, server }
+    }
+
+    /// Whether what the client says is heard.
+    pub(crate) fn client_says(&mut self, octets: &[u8]) -> bool {
+        says(&mut self.client, &mut self.server, octets)
+    }
+
+    /// Whether what the server says is heard.
+    pub(crate) fn server_says(&mut self, octets: &[u8]) -> bool {
+        says(&mut self.server, &mut self.client, octets)
+    }
+}
+
+fn says(from: &mut TcpStream, to: &mut TcpStream, octets: &[u8]) -> bool {
+    from.write_all(octets).expect("its own end is open");
+    let mut heard = vec![0; octets.len()];
+    let silence = to.read_exact(&mut heard).err().map(|error| error.kind());
+    assert!(matches!(silence, None | Some(ErrorKind::WouldBlock)), "{silence:?}");
+    heard == octets
+}
+
+/// Whether a connection opens; one that does not is dropped by name.
+pub(crate) fn comes(site: &Site, from: &Host, source: Ipv4Addr, to: (Ipv4Addr, u16)) -> bool {
+    let before = site.ctl().drops(reasons::NO_RULE);
+    let opened = from.connect_from(IpAddr::from(source), SocketAddr::from(to), SILENCE);
+    match &opened {
+        Ok(_) => assert_eq!(site.ctl().drops(reasons::NO_RULE), before),
+        Err(_) => {
+            assert!(site.ctl().drops(reasons::NO_RULE) > before, "{:?}", site.ctl().all_drops())
+        }
+    }
+    opened.is_ok()
+}
+
+/// A UDP socket of a host, with which all may speak.
+pub(crate) fn socket(host: &Host, address: impl Into<IpAddr>, port: u16) -> UdpSocket {
+    let address = SocketAddr::new(address.into(), port);
+    let socket = host.inside(|| UdpSocket::bind(address)).expect("nothing else is bound there");
+    socket.set_read_timeout(Some(SILENCE)).expect("a timeout above zero");
+    socket
+}
+
+/// Whether a datagram from one arrives at the other; one that does not is dropped by name.
+pub(crate) fn arrives(site: &Site, from: &UdpSocket, to: &UdpSocket) -> bool {
+    let before = site.ctl().drops(reasons::NO_RULE);
+    let arrived = hears(from, to, b"media");
+    let dropped = site.ctl().drops(reasons::NO_RULE) - before;
+    assert_eq!(dropped, u64::from(!arrived), "{:?}", site.ctl().all_drops());
+    arrived
+}
+
+/// Whether what one says in a datagram arrives at the other.
+pub(crate) fn hears(from: &UdpSocket, to: &UdpSocket, octets: &[u8]) -> bool {
+    from.send_to(octets, to.local_addr().expect("bound")).expect("sent");
+    let mut heard = [0; 2000];
+    to.recv(&mut heard).is_ok_and(|length| heard[..length] == *octets)
+}
