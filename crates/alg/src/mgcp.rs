@@ -194,7 +194,7 @@ mod tests {
 
     use super::*;
     use crate::Options;
-    use crate::transcript::{INSIDE, OUTSIDE, Talk, wire};
+    use crate::transcript::{INSIDE, OUTSIDE, Step, Talk, wire};
 
     const OPEN: Options = Options { strict: false, third_party: false };
     const STRICT: Options = Options { strict: true, third_party: false };
@@ -221,14 +221,8 @@ mod tests {
         wire(&format!("{code} {transaction} OK\nI: FDE234C8\n{body}"))
     }
 
-    type Step<'a> = (Direction, Vec<u8>, &'a [&'a str]);
-
     fn run(options: Options, steps: &[Step<'_>]) {
-        let mut talk = talk(options);
-        for (place, (from, payload, noted)) in steps.iter().enumerate() {
-            let told = talk.datagram(*from, payload);
-            assert_eq!(told, *noted, "step {place}: {}", String::from_utf8_lossy(payload));
-        }
+        talk(options).goes(steps);
     }
 
     #[test]

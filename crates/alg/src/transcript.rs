@@ -47,6 +47,19 @@ impl<D: Dialogue> Talk<D> {
     }
 }
 
+/// One datagram: who speaks, what, and what is noted.
+pub(crate) type Step<'a> = (Direction, Vec<u8>, &'a [&'a str]);
+
+impl<D: Dialogue> Talk<D> {
+    /// Reads datagrams in their order, and compares what is noted of each.
+    pub(crate) fn goes(mut self, steps: &[Step<'_>]) {
+        for (place, (from, payload, noted)) in steps.iter().enumerate() {
+            let told = self.datagram(*from, payload);
+            assert_eq!(told, *noted, "step {place}: {}", String::from_utf8_lossy(payload));
+        }
+    }
+}
+
 /// A message with the line ends of the wire.
 pub(crate) fn wire(text: &str) -> Vec<u8> {
     text.replace('\n', "\r\n").into_bytes()

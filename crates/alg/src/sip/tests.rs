@@ -1,12 +1,12 @@
 //! Calls as they are set up, changed and ended, and what is announced of each message.
 
-use session::Direction::{self, Original, Reply};
+use session::Direction::{Original, Reply};
 use test_case::test_case;
 
 use super::Sip;
 use crate::Options;
 use crate::dialogue::Progress;
-use crate::transcript::{INSIDE, OUTSIDE, Talk, wire};
+use crate::transcript::{INSIDE, OUTSIDE, Step, Talk, wire};
 
 const OPEN: Options = Options { strict: false, third_party: false };
 const STRICT: Options = Options { strict: true, third_party: false };
@@ -45,15 +45,8 @@ fn audio(host: &str, port: u16, more: &str) -> String {
     )
 }
 
-/// One message: who speaks, what, and what is noted.
-type Step<'a> = (Direction, Vec<u8>, &'a [&'a str]);
-
 fn run(options: Options, steps: &[Step<'_>]) {
-    let mut talk = talk(options);
-    for (place, (from, payload, noted)) in steps.iter().enumerate() {
-        let told = talk.datagram(*from, payload);
-        assert_eq!(told, *noted, "step {place}: {}", String::from_utf8_lossy(payload));
-    }
+    talk(options).goes(steps);
 }
 
 #[test]

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use engine::{Counter, Counters, DropReason, Ended, Gateway, PortIndex, Protocol};
-use policy::{ItemTraits, ServiceItem, builtin_services};
+use policy::{ItemTraits, L4PortRange, ServiceItem, ServiceMatch, builtin_services};
 use test_case::test_case;
 use wire::{HeaderChecksum, IcmpKind, Transport};
 
@@ -275,6 +275,21 @@ fn gateways_let_in_what_is_announced() {
     }
     let known: Vec<_> = GATEWAYS.lines().filter(|line| !line.starts_with('#')).collect();
     assert_eq!(found.lines().collect::<Vec<_>>(), known);
+}
+
+/// What a host looks up at a port mapper opens nothing: that is read by no gateway.
+#[test]
+fn a_port_mapper_s_answers_open_nothing() {
+    const NAME: &str = "alg-other/nfs3-portmap.pcap";
+    let Some(captures) = captures() else { return };
+    let capture = captures.iter().find(|capture| capture.name == NAME).expect("it is collected");
+    let mut plan = Plan::new();
+    let port = L4PortRange { first: 111, last: 111 };
+    let matches = ServiceMatch::Ports { protocol: 17, destination: port, source: L4PortRange::ANY };
+    plan.policy.rules[0].services = vec![ServiceItem::plain(matches)];
+    let Ran { line, .. } = run_under(&mut plan, 1, NAME, &arrivals(capture));
+    let (_, found) = line.split_once(" | ").expect("a line");
+    assert_eq!(found, "128 frames, 6 forwarded | udp=3 | no_rule=122 | held=0");
 }
 
 /// The line of each capture is the table's.

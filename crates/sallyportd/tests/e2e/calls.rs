@@ -88,15 +88,18 @@ fn without_the_gateway_they_talk_and_hear_nothing() {
     assert_conserved(&site);
 }
 
-/// A message of a call that describes audio at a port of a host.
-fn message(start: &str, host: IpAddr, port: u16) -> String {
+const INVITE: &str = "INVITE sip:b@b.test SIP/2.0";
+const OK: &str = "SIP/2.0 200 OK";
+
+/// A message of a call that describes audio at a port of a host, with more lines of it.
+fn message(start: &str, sequence: u8, host: IpAddr, port: u16, more: &str) -> String {
     let body = format!(
-        "v=0\r\no=- 1 1 IN IP4 {host}\r\ns=-\r\nc=IN IP4 {host}\r\nt=0 0\r\nm=audio {port} RTP/AVP 0\r\n"
+        "v=0\r\no=- 1 1 IN IP4 {host}\r\ns=-\r\nc=IN IP4 {host}\r\nt=0 0\r\nm=audio {port} RTP/AVP 0\r\n{more}"
     );
     format!(
         "{start}\r\nVia: SIP/2.0/UDP {INSIDE_V4}:5060;branch=z9hG4bK1\r\nFrom: <sip:a@{INSIDE_V4}>;tag=1\r\n\
-         To: <sip:b@{OUTSIDE_V4}>\r\nCall-ID: 1@{INSIDE_V4}\r\nCSeq: 1 INVITE\r\nContent-Type: application/sdp\r\n\
-         Content-Length: {}\r\n\r\n{body}",
+         To: <sip:b@{OUTSIDE_V4}>\r\nCall-ID: 1@{INSIDE_V4}\r\nCSeq: {sequence} INVITE\r\n\
+         Content-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{body}",
         body.len()
     )
 }
@@ -112,7 +115,7 @@ fn an_announcement_lets_in_one_connection_of_one_host_in_time() {
     let stranger = socket(&site.outside, OTHER_OUTSIDE, 41_000);
     assert!(!arrives(&site, &one, &rtp), "nothing is announced yet");
 
-    let invite = message("INVITE sip:b@b.test SIP/2.0", INSIDE_V4.into(), 30_000);
+    let invite = message(INVITE, 1, INSIDE_V4.into(), 30_000, "");
     assert!(hears(&caller, &called, invite.as_bytes()));
 
     assert!(!arrives(&site, &stranger, &rtp), "a third host");
@@ -121,9 +124,43 @@ fn an_announcement_lets_in_one_connection_of_one_host_in_time() {
     assert!(!arrives(&site, &other, &rtp), "a second connection to the same port");
     assert!(arrives(&site, &reports, &rtcp), "the reports beside it");
 
-    let answer = message("SIP/2.0 200 OK", OUTSIDE_V4.into(), 42_000);
+    let answer = message(OK, 1, OUTSIDE_V4.into(), 42_000, "");
     assert!(hears(&called, &caller, answer.as_bytes()));
     thread::sleep(Duration::from_millis(2200));
     assert!(!arrives(&site, &rtp, &late), "one that comes too late");
+    assert_conserved(&site);
+}
+
+/// Early media, media and reports on one port, a move, a hold, and the end of it.
+#[test]
+fn a_call_s_media_follow_what_is_agreed() {
+    let site = through(r#""sip""#, "[0, 1]");
+    let [caller, rtp, moved] =
+        [5060, 30_000, 32_000].map(|port| socket(&site.inside, INSIDE_V4, port));
+    let [called, far, taken_up] =
+        [5060, 41_000, 44_000].map(|port| socket(&site.outside, OUTSIDE_V4, port));
+    let [inside, outside] = [INSIDE_V4, OUTSIDE_V4].map(IpAddr::from);
+    let mux = "a=rtcp-mux\r\n";
+    assert!(hears(&caller, &called, message(INVITE, 1, inside, 30_000, mux).as_bytes()));
+    let ringing = message("SIP/2.0 183 Session Progress", 1, outside, 41_000, mux);
+    assert!(hears(&called, &caller, ringing.as_bytes()));
+    assert!(arrives(&site, &far, &rtp) && arrives(&site, &rtp, &far), "early media");
+    assert!(hears(&called, &caller, message(OK, 1, outside, 41_000, mux).as_bytes()));
+
+    assert!(!arrives(&site, &far, &moved), "nothing is said of this port yet");
+    assert!(hears(&caller, &called, message(INVITE, 2, inside, 32_000, mux).as_bytes()));
+    assert!(hears(&called, &caller, message(OK, 2, outside, 41_000, mux).as_bytes()));
+    assert!(arrives(&site, &far, &moved) && arrives(&site, &moved, &far), "moved");
+
+    // On hold as RFC 2543 wrote it, and as RFC 3264 §8.4 does; the answer takes part in it.
+    let nowhere = IpAddr::from([0, 0, 0, 0]);
+    let hold = message(INVITE, 3, nowhere, 41_000, "a=sendonly\r\na=rtcp-mux\r\n");
+    assert!(hears(&called, &caller, hold.as_bytes()));
+    let held = message(OK, 3, inside, 32_000, "a=recvonly\r\na=rtcp-mux\r\n");
+    assert!(hears(&caller, &called, held.as_bytes()));
+    assert!(!arrives(&site, &moved, &taken_up), "nothing is said of this port yet");
+    assert!(hears(&called, &caller, message(INVITE, 4, outside, 44_000, mux).as_bytes()));
+    assert!(hears(&caller, &called, message(OK, 4, inside, 32_000, mux).as_bytes()));
+    assert!(arrives(&site, &moved, &taken_up) && arrives(&site, &taken_up, &moved), "taken up");
     assert_conserved(&site);
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use test_case::test_case;
 use testkit::netns::{Done, FileServer, INSIDE_V4, OUTSIDE_V4, OUTSIDE_V6, Settings, Site};
 
-use super::by_hand::{OTHER_OUTSIDE, arrives, give_other_addresses, hears, socket};
+use super::by_hand::{OTHER_OUTSIDE, arrives, give_other_addresses, hears, socket, started_inside};
 use super::peers::assert_nothing_dropped;
 use super::{SOON, assert_conserved, reasons, site};
 
@@ -149,15 +149,79 @@ print(ftp.quit())
     }
 }
 
-#[test]
-fn large_files_pass_both_ways() {
-    let site = site(&FILES);
+#[test_case(false, "[1]"; "over IPv4")]
+#[test_case(true, "[0, 1]"; "over IPv6 with two workers")]
+fn large_files_pass_both_ways(v6: bool, workers: &str) {
+    let site = site(&Settings { workers, ..FILES });
     let server = site.outside.serve_ftp();
     let large = content(20 << 20);
     server.offer("large", &large);
-    fetch(&site, EPSV, &url("ftp", false, "get/large"), &large);
-    bring(&site, &server, EPRT, &url("ftp", false, "put/large"), &large);
+    fetch(&site, EPSV, &url("ftp", v6, "get/large"), &large);
+    bring(&site, &server, EPRT, &url("ftp", v6, "put/large"), &large);
     assert_nothing_dropped(&site);
+}
+
+/// lftp fetches four files at once, by as many control connections, and brings four.
+#[test_case("on", false; "passive over IPv4")]
+#[test_case("off", false; "active over IPv4")]
+#[test_case("on", true; "passive over IPv6")]
+#[test_case("off", true; "active over IPv6")]
+fn a_client_that_opens_many_connections_is_served(passive: &str, v6: bool) {
+    let site = site(&Settings { workers: "[0, 1]", ..FILES });
+    let server = site.outside.serve_ftp();
+    let some = content(4 << 20);
+    let names = ["part-0", "part-1", "part-2", "part-3"];
+    for name in names {
+        server.offer(name, &some);
+    }
+    let script = format!(
+        "set ftp:passive-mode {passive}; set ftp:proxy ''; set ftp:ssl-allow no; set net:timeout 5; set net:max-retries 2; \
+         lcd {}; open {}; mget -P 4 get/part-*; cd put; mput -P 4 part-*",
+        site.folder().display(),
+        url("ftp", v6, "")
+    );
+    drop(site.inside.run(&["lftp", "-c", &script]).expect_ok());
+    for name in names {
+        assert!(fs::read(own(&site, name)).expect("lftp has written it") == some, "{name}");
+        assert!(server.received(name, some.len()).as_deref() == Some(&some), "{name}");
+    }
+    assert!(claimed(&site, "ftp") >= Some(8.0), "{:?}", claimed(&site, "ftp"));
+    assert_nothing_dropped(&site);
+}
+
+/// Where a port is opened only when the server has agreed to it, a transfer that was broken off does not keep the next
+/// one from passing.
+#[test]
+fn a_strict_reading_follows_a_client_that_aborts() {
+    const SCRIPT: &str = "
+import ftplib, sys
+ftp = ftplib.FTP(sys.argv[1], timeout=9)
+ftp.login()
+ftp.set_pasv(False)
+for _ in range(3):
+    data = ftp.transfercmd('RETR get/large')
+    data.recv(100)
+    data.close()
+    said = [ftp.abort(), ftp.getmultiline()]
+    assert said[0][:3] == '426' and said[1][:3] in ('225', '226'), said
+    got = []
+    ftp.retrbinary('RETR get/line', got.append)
+    assert b''.join(got) == b'one line\\n', got
+print(ftp.quit())
+";
+    let rules = format!(
+        "[services]\nstrictly = {{ items = [\"tcp/21\"], gateway = \"ftp\", strict = true }}\n{}",
+        started_inside("files", "\"strictly\"")
+    );
+    let site = site(&Settings { rules: &rules, ..Settings::USUAL });
+    let server = site.outside.serve_ftp();
+    server.offer("large", &content(20 << 20));
+    server.offer("line", b"one line\n");
+    let words = ["python3", "-c", SCRIPT, &OUTSIDE_V4.to_string()];
+    let said = site.inside.run(&words).expect_ok();
+    assert!(said.starts_with("221"), "{said}");
+    assert_eq!(claimed(&site, "ftp"), Some(6.0));
+    assert_conserved(&site);
 }
 
 #[test]
@@ -186,15 +250,16 @@ fn several_transfers_run_at_once() {
 }
 
 /// For longer than anything is expected a file is on its way, and nothing is said on the control connection.
-#[test]
-fn a_transfer_may_take_long() {
+#[test_case(false; "over IPv4")]
+#[test_case(true; "over IPv6")]
+fn a_transfer_may_take_long(v6: bool) {
     let site = site(&Settings { timeouts: "expectation = \"1s\"", ..FILES });
     let server = site.outside.serve_ftp();
     let some = content(400_000);
     server.offer("some", &some);
     for how in [EPSV, EPRT] {
         let slowly = [how, &["--limit-rate", "200K"]].concat();
-        fetch(&site, &slowly, &url("ftp", false, "get/some"), &some);
+        fetch(&site, &slowly, &url("ftp", v6, "get/some"), &some);
     }
     assert_nothing_dropped(&site);
 }
