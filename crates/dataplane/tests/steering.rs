@@ -29,7 +29,9 @@ use site::{
 use test_case::test_case;
 use testkit::netns::{Host, RawSocket, veth_with_queues};
 use testkit::packet::flags::{ACK, FIN, PSH, SYN};
-use testkit::packet::{Frame, IcmpError, TCP, Tcp, Transport, fragment_v4};
+use testkit::packet::{
+    Chunk, Frame, IcmpError, SCTP, Sctp, TCP, Tcp, Transport, chunk_type, fragment_v4, fragment_v6,
+};
 
 const PATIENCE: Duration = Duration::from_secs(5);
 const SERVER: &str = "192.0.2.80";
@@ -413,6 +415,49 @@ fn memif(workers: &[u32]) {
     });
 }
 
+/// A frame or more of each kind of traffic that opens a session, from so many clients; and how many sessions.
+fn openings(clients: u8) -> (Vec<Vec<u8>>, u64) {
+    let mut frames = Vec::new();
+    let mut sessions = 0;
+    for host in 1..=clients {
+        let (client, client6) = (format!("10.0.0.{host}"), format!("2001:db8::{host:x}"));
+        let server6 = "2001:db8:1::80";
+        let with_port = |port: u16| {
+            [
+                (format!("{client}:{port}"), format!("{SERVER}:{port}")),
+                (format!("[{client6}]:{port}"), format!("[{server6}]:{port}")),
+            ]
+        };
+        for (here, there) in with_port(5000) {
+            let (here, there) = (here.as_str(), there.as_str());
+            let syn = Tcp { flags: SYN, sequence: 99, acknowledgement: 0, ..TCP };
+            let init = Sctp { chunks: vec![Chunk::init(chunk_type::INIT, 7, 1)], ..SCTP };
+            frames.extend([
+                Frame::udp(here, there, "question"),
+                Frame::udp(here, there, "question").tag(5),
+                Frame::udp(here, there, "question").tag(5).tag(6),
+                Frame::tcp(here, there, syn),
+                Frame::sctp(here, there, init),
+            ]);
+        }
+        for (from, to) in [(client.as_str(), SERVER), (client6.as_str(), server6)] {
+            frames.push(Frame::echo_request(from, to, 7, 1));
+            frames.push(Frame::ip(from, to, Transport::Raw(47, vec![0; 8])));
+            frames.push(Frame::ip(from, to, Transport::Raw(50, vec![0; 16])));
+        }
+        sessions += 16;
+        let [(here, there), (here6, there6)] = with_port(6000);
+        let large = Frame::udp(here.as_str(), there.as_str(), vec![host; 1000]);
+        let large =
+            large.map_ipv4(|ip| testkit::packet::Ipv4 { identification: host.into(), ..ip });
+        let large6 = Frame::udp(here6.as_str(), there6.as_str(), vec![host; 1000]);
+        frames.extend(fragment_v4(&large, &[400, 800]));
+        frames.extend(fragment_v6(&large6, host.into(), &[400, 800]));
+        sessions += 2;
+    }
+    (frames.iter().map(Frame::bytes).collect(), sessions)
+}
+
 /// A ring gives back by each queue what was sent by it: every frame meets its own session from the wrong side, and
 /// its owner says so.
 #[test_case(&[1], 0; "one worker")]
@@ -421,18 +466,27 @@ fn memif(workers: &[u32]) {
 fn ring(workers: &[u32], queues: u16) {
     alone(|| {
         let folder = tempfile::tempdir().unwrap();
-        let lan = player(folder.path(), "lan", &requests(300));
+        let (frames, sessions) = openings(20);
+        let lan = player(folder.path(), "lan", &frames);
         let mut config = plane_of(workers, &lan, "net_ring");
         config.ports[1].queues = queues;
         let plane = start(&config, &snapshot(1, Action::Allow, &mut RuleNames::new()));
-        let all = wait_until_settled(&plane, 600);
+        let all = wait_until_settled(&plane, 2 * frames.len());
         tell(&format!("ring, queues = {queues}"), &all);
-        assert_eq!(drops(&all), BTreeMap::from([("wrong_side", 300)]));
+        assert_eq!(drops(&all), BTreeMap::from([("wrong_side", frames.len() as u64)]));
+        let created = |protocol: &engine::Protocol| sum(&all, Counter::Created(*protocol));
+        assert_eq!(engine::Protocol::ALL.iter().map(created).sum::<u64>(), sessions);
         let strays: u64 = all.iter().map(|worker| worker.arrivals[WAN.index()].strays).sum();
         match (workers.len(), queues) {
             (2, 1) => assert!(strays > 50, "half of what comes back is another's: {strays}"),
             _ => assert_eq!(strays, 0, "what owners send comes back to them"),
         }
+        let from_ports: u64 = all.iter().flat_map(|it| &it.arrivals).map(|it| it.strays).sum();
+        assert_eq!(
+            from_ports,
+            sum(&all, Counter::HandedOver(Cause::NicHash)),
+            "none is judged there"
+        );
         assert_owned(&plane);
         end(&plane);
     });
