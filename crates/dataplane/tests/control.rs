@@ -16,6 +16,8 @@ use tempfile::TempDir;
 use testkit::packet::Frame;
 
 const SESSIONS: u16 = 3000;
+/// Each worker has more: the ring to worker 1 holds 1,024 frames, and half of them are worker 0's, only to be sent.
+const LEAST: u64 = 400;
 
 /// A box with so many sessions, on two workers.
 fn busy_box(names: &mut RuleNames) -> (Dataplane, TempDir) {
@@ -75,7 +77,7 @@ fn every_session_is_listed_counted_and_cleared() {
         let (plane, _folder) = busy_box(&mut RuleNames::new());
         for worker in [0, 1] {
             let living = sessions_of(&plane, worker);
-            assert!(living > 1000, "{living}");
+            assert!(living > LEAST, "{living}");
             let list = ask(&plane, worker, Command::Sessions { filter: all(), limit: u64::MAX });
             let mut hosts = std::collections::BTreeSet::new();
             for part in parts(&list) {
@@ -105,7 +107,7 @@ fn every_session_is_listed_counted_and_cleared() {
         wait_for("the figures to follow", || sessions_of(&plane, 0) == 0);
         let ended = Counter::Ended(Protocol::Udp, EndReason::Cleared);
         assert_eq!(sum(&plane.workers(), ended), living);
-        assert!(sessions_of(&plane, 1) > 1000, "the other worker keeps its own");
+        assert!(sessions_of(&plane, 1) > LEAST, "the other worker keeps its own");
         let mut ends = 0;
         while plane.events(100, &mut |event| {
             ends += u64::from(matches!(

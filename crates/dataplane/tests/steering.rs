@@ -5,7 +5,6 @@
 mod site;
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,8 +13,7 @@ use dataplane::{
     WorkerStatus,
 };
 use engine::{
-    Arrivals, Cause, Counter, Cut, DropReason, PortIndex, SessionFilter, Settings, Snapshot,
-    WorkerId, owner,
+    Cause, Counter, Cut, DropReason, PortIndex, SessionFilter, Settings, Snapshot, WorkerId, owner,
 };
 use policy::{
     Action, EthPort, LinkMode, LogWhen, Policy, Rule, RuleNames, Screens, Topology, Wire, ZoneId,
@@ -24,7 +22,8 @@ use policy::{
 use session::Timeouts;
 use session::track::Refusal;
 use site::{
-    WAN, alone, balance, plane_of, player, snapshot, sum, wait_for, wait_until_settled, written,
+    INSIDE, OUTSIDE, WAN, alone, balance, plane_of, player, snapshot, sum, wait_for,
+    wait_until_settled,
 };
 use test_case::test_case;
 use testkit::netns::{Host, RawSocket, veth_with_queues};
@@ -289,8 +288,7 @@ fn af_xdp(workers: &[u32]) {
             port("wan0", "wan", 0),
         ];
         let config = PlaneConfig { ports, ..plane_of(workers, "net_null", "net_null") };
-        let wires = [[0, 3], [1, 2]];
-        let snapshot = snapshot_of_wires(&["inside", "inside", "outside", "outside"], &wires, 0);
+        let snapshot = snapshot_of_wires([INSIDE, INSIDE, OUTSIDE, OUTSIDE], [[0, 3], [1, 2]]);
         let plane = between.fw.inside(|| start(&config, &snapshot));
         let [inside, outside] = between.sockets();
         converse(&plane, "af_xdp with a device per queue", [&inside, &outside], 12, false);
@@ -300,119 +298,35 @@ fn af_xdp(workers: &[u32]) {
     });
 }
 
-/// Ports by zone, and wires; those of the same `apart` share sessions.
-fn snapshot_of_wires(zones: &[&str], wires: &[[u8; 2]], apart: u16) -> Arc<Snapshot> {
-    let names: Vec<String> = vec!["inside".into(), "outside".into(), "transit".into()];
-    let zone = |name: &str| {
-        ZoneId(u16::try_from(names.iter().position(|it| it == name).unwrap()).unwrap())
-    };
-    let ports = zones.iter().enumerate().map(|(index, name)| EthPort {
+/// Ports by zone, and wires that share sessions.
+fn snapshot_of_wires(zones: [ZoneId; 4], wires: [[u8; 2]; 2]) -> Arc<Snapshot> {
+    let names = vec!["inside".to_owned(), "outside".to_owned()];
+    let ports = (0..).zip(zones).map(|(index, zone): (u8, ZoneId)| EthPort {
         name: format!("port{index}"),
-        zone: zone(name),
+        zone,
         vlans: Vec::new(),
         networks: None,
         mtu: 1500,
     });
-    let wires = (0..).zip(wires).map(|(number, ports)| Wire {
+    let wires = wires.map(|ports| Wire {
         ports: ports.map(PortIndex),
-        domain: number * apart,
+        domain: 0,
         link: LinkMode::Independent,
         ethertypes: policy::DEFAULT_ETHERTYPES.to_vec(),
     });
-    let topology = Topology::new(names.clone(), ports.collect(), wires.collect()).unwrap();
-    let rule = |name: &str, from: &str| Rule {
-        from: ZoneSet::only([zone(from)]),
+    let topology = Topology::new(names.clone(), ports.collect(), wires.to_vec()).unwrap();
+    let rule = Rule {
+        from: ZoneSet::only([INSIDE]),
         log: LogWhen::None,
-        ..Rule::any(name, Action::Allow)
+        ..Rule::any("inside-out", Action::Allow)
     };
-    let rules = vec![rule("inside-out", "inside"), rule("onward", "transit")];
-    let policy = Policy { zones: names, zone_pairs: Vec::new(), rules };
+    let policy = Policy { zones: names, zone_pairs: Vec::new(), rules: vec![rule] };
     let settings = Settings {
         timeouts: Timeouts::default(),
         limits: engine::Limits::new(10_000, 10_000),
         screens: Screens::default(),
     };
     Snapshot::compile(1, &policy, &topology, &settings, &mut RuleNames::new())
-}
-
-/// Frames of one direction, as a player has them.
-fn one_way(folder: &Path, name: &str, frames: &[Vec<u8>]) -> Device {
-    Device::parse(&player(folder, name, frames))
-}
-
-fn requests(count: u16) -> Vec<Vec<u8>> {
-    let frame = |number: u16| {
-        let [high, low] = number.to_be_bytes();
-        let source = format!("10.0.{high}.{low}:40000");
-        Frame::udp(source.as_str(), "192.0.2.80:5000", "a").padded_to(64).bytes()
-    };
-    (0..count).map(frame).collect()
-}
-
-/// Two wires, joined by a pair of memifs: what crosses the first comes in by the second, queue for queue.
-#[test_case(&[1]; "one worker")]
-#[test_case(&[0, 1]; "two workers")]
-fn memif(workers: &[u32]) {
-    alone(|| {
-        let folder = tempfile::tempdir().unwrap();
-        let socket = folder.path().join("memif.sock");
-        let memif = |role: &str| {
-            Device::parse(&format!(
-                "net_memif,role={role},id=0,socket={},socket-abstract=no",
-                socket.display()
-            ))
-        };
-        // Memifs connect a moment after the start, and what comes before that is lost.
-        let queries = requests(200);
-        let port = |name: &str, device: Device| PortConfig {
-            name: name.to_owned(),
-            device,
-            mtu: 1500,
-            queues: 0,
-            allow_kernel_path: false,
-        };
-        let between = Between::new();
-        let ports = vec![
-            port("lan0", Device::parse("net_af_packet,iface=lan")),
-            port("here", memif("server")),
-            port("there", memif("client")),
-            port("wan0", one_way(folder.path(), "wan", &[])),
-        ];
-        let config = PlaneConfig { ports, ..plane_of(workers, "net_null", "net_null") };
-        let zones = ["inside", "outside", "transit", "outside"];
-        let snapshot = snapshot_of_wires(&zones, &[[0, 1], [2, 3]], 1);
-        let plane = between.fw.inside(|| start(&config, &snapshot));
-        let linked = || plane.ports()[1..3].iter().all(|port| port.link.is_some_and(|it| it.up));
-        wait_for("the memifs", linked);
-        let inside = RawSocket::open(&between.cli, "eth0");
-        for query in &queries {
-            inside.send(query);
-        }
-        wait_for("all to cross both wires", || plane.ports()[3].stats.tx_packets >= 200);
-        let all = plane.workers();
-        tell("memif", &all);
-        let udp = Counter::Created(engine::Protocol::Udp);
-        assert!(sum(&all, udp) >= 400, "a session for each wire: {}", sum(&all, udp));
-        // Their owners sent them, and so they came to their owners.
-        let arrivals = |port: usize| {
-            let mut sum = Arrivals::default();
-            all.iter().for_each(|worker| sum.add(&worker.arrivals[port]));
-            sum
-        };
-        if workers.len() > 1 {
-            wait_for("the figures", || plane.workers().iter().all(|it| !it.arrivals.is_empty()));
-            assert_eq!(arrivals(2).strays, 0, "{:?}", arrivals(2));
-            assert!(arrivals(0).strays > 50, "one queue for both: {:?}", arrivals(0));
-        }
-        assert_owned(&plane);
-        end(&plane);
-        let mut out = written(folder.path(), "wan");
-        out.retain(|frame| frame.len() == 64);
-        out.sort();
-        let mut queries = queries;
-        queries.sort();
-        assert_eq!(out, queries);
-    });
 }
 
 /// A frame or more of each kind of traffic that opens a session, from so many clients; and how many sessions.
