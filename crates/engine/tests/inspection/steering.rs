@@ -108,6 +108,7 @@ fn fragments_of_both() -> [(Frame, Vec<Frame>); 2] {
 #[test_case(by_hash_alone(up(SYN, 99, 0, 0), segment(SERVER, CLIENT, SYN_ACK, 499, 100, 0)); "a SYN-ACK")]
 #[test_case(by_hash_alone(udp().tag(5), Frame::udp(SERVER, CLIENT, "answer").tag(5)); "tagged")]
 #[test_case(by_hash_alone(udp().tag(5).tag(6), Frame::udp(SERVER, CLIENT, "answer").tag(5).tag(6)); "tagged twice")]
+#[test_case(by_hash_alone(udp().tag(5).tag_of_provider(6), Frame::udp(SERVER, CLIENT, "answer").tag(5).tag_of_provider(6)); "tagged by a provider")]
 #[test_case(by_hash_alone(raw(CLIENT_IP, SERVER_IP, 47), raw(SERVER_IP, CLIENT_IP, 47)); "GRE")]
 #[test_case(by_hash_alone(raw(CLIENT_IP, SERVER_IP, 50), raw(SERVER_IP, CLIENT_IP, 50)); "ESP")]
 #[test_case(case(vec![], vec![Frame::udp(SERVER, CLIENT, "nobody asked")], &[(Cause::NicHash, 1)]); "what no rule allows")]

@@ -44,7 +44,11 @@ impl Hosts {
         for (host, tap) in [(inside, "tap0"), (outside, "tap1")] {
             host.take_interface(Some(middle), tap, "eth0");
             // Errors are what the test counts.
-            for limit in ["net.ipv6.icmp.ratelimit=0", "net.ipv4.icmp_ratelimit=0"] {
+            for limit in [
+                "net.ipv6.icmp.ratelimit=0",
+                "net.ipv4.icmp_ratelimit=0",
+                "net.ipv4.icmp_msgs_burst=10000",
+            ] {
                 drop(host.run(&["sysctl", "-qw", limit]).expect_ok());
             }
         }

@@ -107,9 +107,9 @@ pub(crate) fn intrude(outside: &Host, from: IpAddr, count: usize) {
 /// The VLAN of the guests.
 pub(crate) const VLAN: u16 = 30;
 
-/// `count` questions of a guest's, each with an answer, in frames with a tag. They are made by hand, as not every
-/// kernel makes them.
-pub(crate) fn tagged(hosts: &Hosts, count: usize) -> Outcome {
+/// `count` questions of a guest's, each with an answer, in frames that `tag` gives their tags. They are made by hand, as
+/// not every kernel makes them.
+pub(crate) fn tagged(hosts: &Hosts, count: usize, tag: fn(Frame) -> Frame) -> Outcome {
     const GUEST: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 30, 0, 5));
     let server = SocketAddr::new(hosts::OUTSIDE_V4.into(), 53);
     let (inside, outside) =
@@ -123,10 +123,10 @@ pub(crate) fn tagged(hosts: &Hosts, count: usize) -> Outcome {
         let heard = |socket: &RawSocket, from: u16| {
             socket.hear(PATIENCE, |seen| seen.source_port == from).is_some()
         };
-        inside.send(&Frame::udp(guest, server, b"where?").tag(VLAN).bytes());
+        inside.send(&tag(Frame::udp(guest, server, b"where?")).bytes());
         let asked = heard(&outside, guest.port());
-        let answer = Frame::udp(server, guest, b"there");
-        outside.send(&answer.macs(RESPONDER_MAC, INITIATOR_MAC).tag(VLAN).bytes());
+        let answer = tag(Frame::udp(server, guest, b"there"));
+        outside.send(&answer.macs(RESPONDER_MAC, INITIATOR_MAC).bytes());
         if asked && heard(&inside, server.port()) {
             outcome.answered += 1;
         } else {

@@ -240,7 +240,7 @@ fn talk(report: &mut Report, machine: &mut Machine, hosts: &Hosts, nic: Nic) -> 
         &told("dropped", &intruded.drops),
     )?;
     hashes(report, machine, nic)?;
-    let outcome = traffic::tagged(hosts, FEW);
+    let outcome = traffic::tagged(hosts, FEW, |frame| frame.tag(traffic::VLAN));
     let tagged = Counts::settled(machine);
     report.claim(
         &format!("{FEW} UDP tuples in VLAN {}, whose zone has its own rules", traffic::VLAN),
@@ -272,11 +272,25 @@ fn talk(report: &mut Report, machine: &mut Machine, hosts: &Hosts, nic: Nic) -> 
         causes == ["icmp_error", "reassembled"],
         &before.handovers_told(),
     )?;
+    let outcome = traffic::tagged(hosts, FEW, |frame| frame.tag(7).tag_of_provider(traffic::VLAN));
+    let nested = Counts::settled(machine);
+    report.claim(
+        &format!(
+            "{FEW} UDP tuples in a VLAN of a provider's, behind whose tag the NIC need not look"
+        ),
+        outcome == Outcome::all_answered(FEW)
+            && nested
+                .handovers
+                .keys()
+                .all(|cause| cause == "nic_hash" || causes.contains(&cause.as_str())),
+        &format!("{outcome:?}; {}", nested.handovers_told()),
+    )?;
     let outcome = traffic::sctp(hosts, FEW);
     let all = Counts::settled(machine);
     report.claim(
         &format!("{FEW} SCTP associations, which the NIC leads by their addresses alone"),
-        outcome == Outcome::all_answered(FEW) && all.handovers.contains_key("nic_hash"),
+        outcome == Outcome::all_answered(FEW)
+            && all.handovers.get("nic_hash") > nested.handovers.get("nic_hash"),
         &format!("{outcome:?}; {}", all.handovers_told()),
     )?;
     report.claim(

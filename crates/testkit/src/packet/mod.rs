@@ -281,6 +281,13 @@ impl Frame {
         self
     }
 
+    /// The same frame with a provider's tag (802.1ad, "QinQ") outside those it has.
+    #[must_use]
+    pub fn tag_of_provider(mut self, vid: u16) -> Self {
+        self.tags.insert(0, Tag { tpid: ether_type::QINQ, vid, ..TAG });
+        self
+    }
+
     /// The same frame, padded with zeros to `length` bytes where it is shorter (60 is the
     /// shortest frame on a wire).
     #[must_use]
