@@ -12,7 +12,7 @@ set -eu
 
 RUNTIME="dpdk ethtool iproute2 kmod libdpdk-dev procps"
 BUILD="build-essential clang curl dnsmasq-base dnsutils iputils-ping libclang-dev libdpdk-dev pkg-config python3"
-TEST="buildah chrony debootstrap dpdk-dev iperf3 lftp nftables podman pptp-linux pptpd prometheus rtsp-server-perl sip-tester tcpdump tftp-hpa tftpd-hpa traceroute valgrind vsftpd"
+TEST="buildah chrony debootstrap dpdk-dev iperf3 lftp libusrsctp-examples nftables podman pptp-linux pptpd prometheus rtsp-server-perl sip-tester tcpdump tftp-hpa tftpd-hpa traceroute valgrind vsftpd"
 # The emulator is named below: an older Debian has it only among its backports.
 VM="busybox-static cpio vsftpd"
 EMULATOR=qemu-system-x86

@@ -1,10 +1,10 @@
-//! SCTP associations: as two kernels make them, and frame by frame where there is no such kernel.
+//! SCTP associations: as stacks of their own make them, as two kernels do where they can, and frame by frame.
 
 use std::net::{IpAddr, SocketAddr};
 
 use test_case::test_case;
 use testkit::netns::{
-    INSIDE_V4, INSIDE_V6, OUTSIDE_V4, OUTSIDE_V6, RawSocket, Settings, Site, run,
+    INSIDE_V4, INSIDE_V6, OUTSIDE_V4, OUTSIDE_V6, RawSocket, Settings, Site, run, until, within,
 };
 use testkit::packet::{Chunk, Frame, SCTP, Sctp, chunk_type};
 
@@ -84,6 +84,54 @@ pub(crate) fn associate(site: &Site, inside: SocketAddr, outside: SocketAddr) {
         let octets = frame(from, tag, Chunk::new(kind, value));
         assert!(arrives(from, &octets, SOON), "chunk {kind} of side {from}");
     }
+}
+
+/// Two stacks in user space (usrsctp), which send and receive IP protocol 132 themselves: whatever of the protocol they
+/// use, of the extensions too, the association opens, speaks both ways and is shut down.
+#[test_case(OUTSIDE_V4.into(), "-6"; "over IPv4")]
+#[test_case(OUTSIDE_V6.into(), "-4"; "over IPv6")]
+fn stacks_associate_by_sctp(server: IpAddr, other_family: &str) {
+    const STACK: &str = "/usr/lib/usrsctp";
+    let rules = RULES.replace("sctp/5000", "sctp/7");
+    let site = super::site(&Settings { rules: &rules, ..Settings::USUAL });
+    // A stack tells its peer all of its addresses, and speaks by the others too: that would be another session.
+    for host in [&site.inside, &site.outside] {
+        let flush = ["ip", other_family, "addr", "flush", "dev", "eth0", "scope", "global"];
+        drop(host.run(&flush).expect_ok());
+    }
+    let log = |name: &str| site.folder().join(name);
+    let echo = format!("{STACK}/echo_server");
+    let _server = site.outside.spawn(&[echo.as_str()], &log("server.log"));
+    until("the server listens", SOON, || {
+        site.outside
+            .run(&["cat", "/proc/net/raw", "/proc/net/raw6"])
+            .stdout
+            .matches(":0084 ")
+            .count()
+            == 2
+    });
+    // The client shuts the association down when there is no more to say.
+    let over = log("over");
+    let script = format!(
+        "(echo through-the-port; while ! [ -e {} ]; do sleep 0.1; done) | {STACK}/client {server} 7 0",
+        over.display()
+    );
+    let _client = site.inside.spawn(&["sh", "-c", &script], &log("client.log"));
+    until("data goes both ways", SOON * 3, || {
+        // Each side's two chunks of the handshake, and its data or what acknowledges it.
+        let sessions = site.ctl().sessions(&["proto=sctp"]);
+        sessions.iter().any(|one| one.state == "established" && one.packets.iter().min() > Some(&2))
+    });
+    let count = || site.ctl().count(&["proto=sctp"]);
+    assert_eq!(count(), 1, "one association, one session");
+    std::fs::write(over, "").expect("a writable folder");
+    until("the session ends with its association", SOON * 2, || count() == 0);
+    let heard = || std::fs::read_to_string(log("client.log")).expect("a readable log");
+    let ended = || heard().contains("SCTP_SHUTDOWN_COMP").then_some(());
+    assert!(within(SOON, ended).is_some(), "{}", heard());
+    assert!(heard().contains("through-the-port"), "the echo: {}", heard());
+    assert_eq!(site.ctl().created("sctp"), 1);
+    assert_nothing_dropped(&site);
 }
 
 /// An association between two kernels, where they have SCTP at all.
