@@ -175,6 +175,42 @@ pub(crate) const DIFFERENCES: &[Difference] = &[
         reason: "a quoted segment that is not in flight is forged (RFC 5927 §4.1); the kernel asks for the tuple only",
     },
     Difference {
+        name: "error_quotes_fragment",
+        holds: |case| refused(case, &["quoted_fragment", "quoted_header"]),
+        reason: "an error about a fragment, or about a packet whose transport is not in what is quoted, shows no session; \
+                 the kernel reads on behind the fragment's header",
+    },
+    Difference {
+        name: "screened",
+        holds: |case| refused(case, &["martian_source", "protocol_family", "source_route"]),
+        reason: "no host may send from such an address (RFC 1122 §3.2.1.3), ICMP of the other family means nothing, and \
+                 source routes are dropped (RFC 7126 §4.3) before any state is asked; in the kernel that is the \
+                 business of routes, which a bridge has none of",
+    },
+    Difference {
+        name: "fragment_repeated_with_other_octets",
+        holds: |case| refused(case, &["fragment_overlap"]) && case.kind.starts_with("frag6/"),
+        reason: "only an exact duplicate may be dropped alone (RFC 8200 §4.5); the kernel looks at its place and length, not \
+                 at its octets, and keeps the first",
+    },
+    Difference {
+        name: "gre_of_pptp",
+        holds: |case| {
+            let gre = case.headers.as_ref().is_some_and(|headers| headers.protocol == 47);
+            case.we_passed() && gre && case.side == Side::Initiator
+        },
+        reason: "a rule that allows GRE allows any version; the kernel opens for version 1 only what its helper for PPTP \
+                 has announced",
+    },
+    Difference {
+        name: "sctp_without_handshake",
+        holds: |case| {
+            refused(case, &["sctp_not_init", "sctp_state"]) && case.side == Side::Initiator
+        },
+        reason: "a cookie that no INIT ACK has given, and data that come before it, open no association (RFC 9260 §5.1); the \
+                 kernel takes either for one",
+    },
+    Difference {
         name: "syn_replaced",
         holds: |case| {
             let first = case.earlier.iter().find(|one| opens(one));

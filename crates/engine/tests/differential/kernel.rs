@@ -52,8 +52,10 @@ const SETTINGS: [&str; 11] = [
     "net.ipv6.conf.default.disable_ipv6=1",
 ];
 
-/// Longer than any packet.
+/// Longer than any packet that is sent.
 const MTU: &str = "65000";
+/// The longest frame that is sent.
+pub(crate) const LONGEST: usize = 65_000;
 
 /// What fits into a socket's buffer, in octets as the kernel charges for them, with plenty to spare.
 const ROOM: usize = 100_000;

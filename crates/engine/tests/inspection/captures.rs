@@ -9,19 +9,19 @@
 //! a policy that lets nothing out but those services, read and not read. After a change that is meant,
 //! `CAPTURES_TABLE=new.txt` writes what is found, `CAPTURES_GATEWAYS_TABLE` the other.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::fs;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use engine::{Counter, Counters, DropReason, Ended, Gateway, PortIndex, Protocol};
+use engine::{Counter, Counters, DropReason, Ended, Gateway, Protocol};
 use policy::{ItemTraits, L4PortRange, ServiceItem, ServiceMatch, builtin_services};
 use test_case::test_case;
-use wire::{HeaderChecksum, IcmpKind, Transport};
+use wire::HeaderChecksum;
 
-use crate::harness::{Arrival, INSIDE, OUTSIDE, Plan, Rig};
-use crate::recorded;
+use crate::harness::{Arrival, INSIDE, Plan, Rig};
+use crate::recorded::{self, Loopback, Sides};
 use crate::transcript::outcome;
 
 const TABLE: &str = include_str!("captures.txt");
@@ -65,74 +65,9 @@ fn captures() -> Option<Vec<Capture>> {
     Some(captures)
 }
 
-/// The port that each frame comes in by.
-struct Sides {
-    inside: Option<IpAddr>,
-    /// Pairs of addresses in the direction of their first frame.
-    known: HashSet<(IpAddr, IpAddr)>,
-}
-
-impl Sides {
-    fn of(&mut self, octets: &[u8]) -> PortIndex {
-        let Ok(descriptor) = wire::parse_with(octets, HeaderChecksum::Trust) else { return INSIDE };
-        if let Transport::Icmp(message) | Transport::Icmpv6(message) = descriptor.transport
-            && message.class == IcmpKind::Error
-            && let Ok(quoted) = wire::parse_quoted(octets, &descriptor)
-        {
-            // Where the quoted packet went to.
-            let from = self.side(quoted.source, quoted.destination);
-            return if from == INSIDE { OUTSIDE } else { INSIDE };
-        }
-        self.side(descriptor.source, descriptor.destination)
-    }
-
-    fn side(&mut self, source: IpAddr, destination: IpAddr) -> PortIndex {
-        if self.inside == Some(source) {
-            return INSIDE;
-        }
-        if self.inside == Some(destination) || self.known.contains(&(destination, source)) {
-            return OUTSIDE;
-        }
-        self.known.insert((source, destination));
-        INSIDE
-    }
-}
-
-/// Captures of a host that talks to itself over IPv4: the two ends, told apart by their ports, get addresses of
-/// their own. Header checksums stay as wrong as they were, or become so.
-#[derive(Default)]
-struct Loopback {
-    /// Ports of source and destination, in the direction of their first frame.
-    known: HashSet<[u8; 4]>,
-}
-
-impl Loopback {
-    /// Of who sends first, in place of 127.0.0.1.
-    const CLIENT: [u8; 4] = [10, 127, 0, 1];
-    /// Of the other end.
-    const SERVER: [u8; 4] = [10, 127, 0, 2];
-
-    fn part(&mut self, octets: &mut [u8]) {
-        // Ethernet, an IPv4 header without options, ports.
-        let Some([.., 8, 0, 0x45]) = octets.get(..15) else { return };
-        let (addresses, ports) = (26..34, 34..38);
-        let Some(&[a, b, c, d]) = octets.get(ports) else { return };
-        if octets[26..30] != [127, 0, 0, 1] || octets[30..34] != [127, 0, 0, 1] {
-            return;
-        }
-        let back = self.known.contains(&[c, d, a, b]);
-        if !back {
-            self.known.insert([a, b, c, d]);
-        }
-        let [source, destination] =
-            if back { [Self::SERVER, Self::CLIENT] } else { [Self::CLIENT, Self::SERVER] };
-        octets[addresses].copy_from_slice(&[source, destination].concat());
-    }
-}
-
 /// A capture as it comes in, with the waits between its frames.
 fn arrivals(capture: &Capture) -> Vec<Arrival> {
-    let mut sides = Sides { inside: capture.inside, known: HashSet::new() };
+    let mut sides = Sides::new(capture.inside);
     let mut loopback = Loopback::default();
     let mut last = None;
     recorded::read(&capture.path)

@@ -1,15 +1,22 @@
-//! Captures, read from their files: pcap and pcapng, compressed or not, of several kinds of links.
+//! Captures, read from their files: pcap and pcapng, compressed or not, of several kinds of links; and from which side
+//! of the box each frame comes.
 //!
 //! Shared by the tests of captures here and, by its path, by the comparison with the kernel.
 
+use std::collections::HashSet;
 use std::fs;
 use std::io::Read as _;
+use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
 
+use engine::PortIndex;
 use pcap_file::DataLink;
 use pcap_file::pcap::PcapReader;
 use pcap_file::pcapng::{Block, PcapNgReader};
+use wire::{HeaderChecksum, IcmpKind, Transport};
+
+use crate::harness::{INSIDE, OUTSIDE};
 
 /// A frame of a capture: when, and its octets from the Ethernet header on.
 pub(crate) type Recorded = (Duration, Vec<u8>);
@@ -72,4 +79,73 @@ fn ethernet(link: DataLink, data: &[u8], length: usize) -> Vec<u8> {
     let v6 = packet.first().is_some_and(|octet| octet >> 4 == 6);
     let kind: [u8; 2] = if v6 { [0x86, 0xdd] } else { [8, 0] };
     [&[2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1][..], &kind, packet].concat()
+}
+
+/// The port that each frame comes in by.
+pub(crate) struct Sides {
+    inside: Option<IpAddr>,
+    /// Pairs of addresses in the direction of their first frame.
+    known: HashSet<(IpAddr, IpAddr)>,
+}
+
+impl Sides {
+    pub(crate) fn new(inside: Option<IpAddr>) -> Self {
+        Self { inside, known: HashSet::new() }
+    }
+
+    pub(crate) fn of(&mut self, octets: &[u8]) -> PortIndex {
+        let Ok(descriptor) = wire::parse_with(octets, HeaderChecksum::Trust) else { return INSIDE };
+        if let Transport::Icmp(message) | Transport::Icmpv6(message) = descriptor.transport
+            && message.class == IcmpKind::Error
+            && let Ok(quoted) = wire::parse_quoted(octets, &descriptor)
+        {
+            // Where the quoted packet went to.
+            let from = self.side(quoted.source, quoted.destination);
+            return if from == INSIDE { OUTSIDE } else { INSIDE };
+        }
+        self.side(descriptor.source, descriptor.destination)
+    }
+
+    fn side(&mut self, source: IpAddr, destination: IpAddr) -> PortIndex {
+        if self.inside == Some(source) {
+            return INSIDE;
+        }
+        if self.inside == Some(destination) || self.known.contains(&(destination, source)) {
+            return OUTSIDE;
+        }
+        self.known.insert((source, destination));
+        INSIDE
+    }
+}
+
+/// Captures of a host that talks to itself over IPv4: the two ends, told apart by their ports, get addresses of
+/// their own. Header checksums stay as wrong as they were, or become so.
+#[derive(Default)]
+pub(crate) struct Loopback {
+    /// Ports of source and destination, in the direction of their first frame.
+    known: HashSet<[u8; 4]>,
+}
+
+impl Loopback {
+    /// Of who sends first, in place of 127.0.0.1.
+    const CLIENT: [u8; 4] = [10, 127, 0, 1];
+    /// Of the other end.
+    const SERVER: [u8; 4] = [10, 127, 0, 2];
+
+    pub(crate) fn part(&mut self, octets: &mut [u8]) {
+        // Ethernet, an IPv4 header without options, ports.
+        let Some([.., 8, 0, 0x45]) = octets.get(..15) else { return };
+        let (addresses, ports) = (26..34, 34..38);
+        let Some(&[a, b, c, d]) = octets.get(ports) else { return };
+        if octets[26..30] != [127, 0, 0, 1] || octets[30..34] != [127, 0, 0, 1] {
+            return;
+        }
+        let back = self.known.contains(&[c, d, a, b]);
+        if !back {
+            self.known.insert([a, b, c, d]);
+        }
+        let [source, destination] =
+            if back { [Self::SERVER, Self::CLIENT] } else { [Self::CLIENT, Self::SERVER] };
+        octets[addresses].copy_from_slice(&[source, destination].concat());
+    }
 }
