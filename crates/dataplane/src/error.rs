@@ -125,7 +125,7 @@ pub enum WorkerFault {
     Register(#[from] RegisterError),
     /// There is no memory for its session table.
     #[error(
-        "there is no memory for its session table; raise `memory` in [system] or lower `max` in [sessions]"
+        "there is no memory for its session table; raise `memory` in [system] or lower `max` or `ipv6` in [sessions]"
     )]
     Table(#[from] HugeMemoryError),
     /// Its thread ended before it could say why.

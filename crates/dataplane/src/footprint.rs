@@ -97,7 +97,7 @@ impl Demand<'_> {
         let workers = u64::from(self.workers);
         let [capacity, ipv6] = self.shard_capacities();
         let EntryCost { ipv4: cost, ipv6: wide_cost } = EntryCost::new();
-        let table = octets(capacity, cost) + octets(ipv6, wide_cost - cost);
+        let [table, addresses] = [octets(capacity, cost), octets(ipv6, wide_cost - cost)];
         let page = if self.hugepages { HUGEPAGE } else { ORDINARY_PAGE };
         let mbuf = in_pages(MBUF_OVERHEAD + u64::from(self.data_room()), page) + MBUF_PLACES;
         let rings = workers * workers.saturating_sub(1);
@@ -110,6 +110,7 @@ impl Demand<'_> {
             capacity,
             ipv6,
             tables: workers * (table + TIMERS),
+            addresses: workers * addresses,
             mbuf_count: self.mbufs() * u64::from(self.pools),
             mbufs: self.mbufs() * mbuf * u64::from(self.pools),
             rings: rings * u64::from(self.ring_capacity()) * 16,
@@ -117,6 +118,7 @@ impl Demand<'_> {
             outside: workers * per_shard as u64
                 + Expectations::memory(engine::EXPECTATIONS) as u64
                 + Mailbox::events_memory(self.workers, self.events) as u64,
+            counts: workers * ShardConfig::counts_memory(capacity) as u64,
         }
     }
 
@@ -135,8 +137,10 @@ pub struct Footprint {
     pub capacity: u32,
     /// Those of them that may be IPv6 ones.
     pub ipv6: u32,
-    /// Session tables.
+    /// Session tables: what any session takes, times their capacity.
     pub tables: u64,
+    /// Beside them, the addresses of IPv6 sessions.
+    pub addresses: u64,
     /// How many mbufs there are.
     pub mbuf_count: u64,
     /// Mbufs.
@@ -148,31 +152,48 @@ pub struct Footprint {
     /// Not from DPDK but from the process's own memory: ended sessions, books of fragments,
     /// expected connections and the records of their sessions, queues of events.
     pub outside: u64,
+    /// Counts of sessions by source: what they may grow to in the process's own memory, when each session has another
+    /// source. None of it is taken before.
+    pub counts: u64,
 }
 
 impl Footprint {
     /// What DPDK has to give.
     #[must_use]
     pub const fn from_dpdk(&self) -> u64 {
-        self.tables + self.mbufs + self.rings + self.drivers
+        self.tables + self.addresses + self.mbufs + self.rings + self.drivers
     }
 }
 
 impl fmt::Display for Footprint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { shards, capacity, ipv6, tables, mbuf_count, mbufs, rings, drivers, outside } =
-            *self;
-        let tables_are = if shards == 1 { "table" } else { "tables" };
+        let Self {
+            shards,
+            capacity,
+            ipv6,
+            tables,
+            addresses,
+            mbuf_count,
+            mbufs,
+            rings,
+            drivers,
+            outside,
+            counts,
+        } = *self;
+        let (tables_are, each) = if shards == 1 { ("table", "") } else { ("tables", " in each") };
         write!(
             f,
-            "{} MiB: {} for {shards} {tables_are} of {capacity} sessions ({ipv6} of IPv6), {} for {mbuf_count} mbufs, {} for rings, {} \
-             for DPDK and drivers; and {} MiB of the process's own memory",
+            "{} MiB: {} for {shards} {tables_are} of {capacity} sessions, {} for the addresses of {ipv6} IPv6 sessions{each}, {} for \
+             {mbuf_count} mbufs, {} for rings, {} for DPDK and drivers; and {} MiB of the process's own memory, which grows \
+             by up to {} MiB with the sources of sessions",
             mib(self.from_dpdk()),
             mib(tables),
+            mib(addresses),
             mib(mbufs),
             mib(rings),
             mib(drivers),
-            mib(outside)
+            mib(outside),
+            mib(counts)
         )
     }
 }
@@ -181,7 +202,7 @@ impl fmt::Display for Footprint {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "`memory = \"{}MiB\"` is too little: the plane takes {footprint}; set `memory = \"{}MiB\"` in [system]{}, or \
-     lower `max` in [sessions]",
+     lower `max` or `ipv6` in [sessions]",
     mib(*.memory),
     self.remedy_mib(),
     self.pages()
@@ -280,19 +301,37 @@ mod tests {
         assert_eq!(demand(2, &[]).footprint().capacity, 625_000);
     }
 
-    /// An IPv4 session costs what it costs, and room for IPv6 ones what it is.
+    /// What one more session of rated capacity costs, by the sums of two starts that differ in nothing else: one that may be
+    /// IPv4 only, and one that may be of either family. Least and greatest sizes, one worker and several.
     #[test]
-    fn room_for_ipv6_is_counted_apart() {
-        let tables = |ipv6| {
-            let limits = SessionLimits { ipv6, ..SessionLimits::new(1_000_000, 1) };
-            Demand { limits: &limits, ..demand(1, &[]) }.footprint().tables - TIMERS
+    fn a_session_costs_what_is_said() {
+        let sum = |workers, max, ipv6| {
+            let limits = SessionLimits { ipv6, ..SessionLimits::new(max, 1) };
+            let footprint = Demand { limits: &limits, ..demand(workers, &[]) }.footprint();
+            #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
+            let octets = (footprint.from_dpdk() + footprint.outside) as f64;
+            octets
         };
-        for (ipv6, octets) in
-            [(0, 110_666_667), (250_000, 118_666_667), (1_000_000, 142_666_667_u64)]
-        {
-            // Both parts are rounded up.
-            assert!(tables(ipv6).abs_diff(octets) <= 1, "{ipv6}: {}", tables(ipv6));
+        for (small, large) in [(10_000, 20_000), (1_000_000, 10_000_000)] {
+            let more = f64::from(large - small);
+            let ipv4 = (sum(1, large, 0) - sum(1, small, 0)) / more;
+            let either = (sum(1, large, large) - sum(1, small, small)) / more;
+            let room = (sum(1, large, large) - sum(1, large, small)) / more;
+            assert!((110.6..110.7).contains(&ipv4), "{ipv4} octets a session of IPv4");
+            assert!((142.6..142.7).contains(&either), "{either} octets a session of either family");
+            assert!((32.0 - 0.01..32.01).contains(&room), "{room} octets more for IPv6");
+            assert!(ipv4 <= 112.0 && either <= 192.0);
+            // Of several workers each has a quarter more than its part.
+            let spread = (sum(4, large, 0) - sum(4, small, 0)) / more;
+            assert!((138.2..138.5).contains(&spread), "{spread} octets a session, four workers");
         }
+    }
+
+    /// Every source counted takes at most forty octets and a little; none is taken at the start.
+    #[test]
+    fn counts_by_source_are_bounded() {
+        let counts = demand(1, &[]).footprint().counts;
+        assert!((40_000_000..41_000_000).contains(&counts), "{counts}");
     }
 
     #[test]
@@ -312,6 +351,11 @@ mod tests {
         assert!(text.starts_with("`memory = \"64MiB\"` is too little"), "{text}");
         assert!(text.contains(&format!("set `memory = \"{enough}MiB\"` in [system] (")), "{text}");
         assert!(text.contains(&format!("({} hugepages of 2 MiB)", enough / 2)), "{text}");
-        assert!(text.contains("2 tables of 625000 sessions (625000 of IPv6)"), "{text}");
+        assert!(
+            text.contains(
+                "2 tables of 625000 sessions, 39 for the addresses of 625000 IPv6 sessions in each"
+            ),
+            "{text}"
+        );
     }
 }

@@ -95,6 +95,11 @@ impl ShardConfig {
         [capacity, part(limits.ipv6).min(capacity)]
     }
 
+    /// Octets that the counts of sessions by source may grow to in a shard with so many.
+    pub fn counts_memory(capacity: u32) -> usize {
+        Census::memory(capacity)
+    }
+
     /// Octets that the map of what is kept of read and announced sessions takes.
     pub const fn records_memory(share: u16) -> usize {
         Records::memory(share)
@@ -256,7 +261,7 @@ impl<F: Frame, M: Memory> Shard<F, M> {
             sessions: Sessions::new(capacity, ipv6, seed, memory)?,
             fragments: Gatherer::new(fragments, seed),
             tombstones: Tombstones::new(tombstones),
-            census: Census::new(seed, share, &snapshot),
+            census: Census::new(capacity, seed, share, &snapshot),
             records: Records::new(seed, share, capacity),
             publisher: Publisher::new(expectations, worker.0),
             counters: Counters::default(),

@@ -1,19 +1,19 @@
 //! How many sessions there are of whom: what limits go by. Asked only when a session is opened, completes its
 //! handshake, comes under another policy, or ends.
 //!
-//! Memory is bounded by the sessions: nothing is remembered of whom there is none of. Limits are the box's; a shard
+//! Memory is bounded by the sessions: nothing is remembered of whom there is none of. It is taken as it is needed, since a
+//! source has many sessions as a rule; the start says the most that sources may take. Addresses are counted for rules that
+//! limit them, two a session at most, and take up to two and a half times as much. Limits are the box's; a shard
 //! has its part of each.
 //!
 //! A session is counted in what its policy limits when it is judged by that. So after a reload the new policy's zones
 //! and limited addresses begin at none, and are whole once the sweep has shown it every session; the few that come
 //! within that time may be too many. Sources and rules, which no reload changes, are right all the time.
 
-use core::hash::Hash;
-use core::net::IpAddr;
-use core::num::NonZeroU32;
+mod tally;
 
-use ahash::RandomState;
-use hashbrown::HashMap;
+use core::net::IpAddr;
+
 use policy::{PortIndex, RuleId, ZoneId};
 use session::track::{EvictionClass, Track};
 use session::{Key, Side, Summary, Time};
@@ -21,6 +21,7 @@ use session::{Key, Side, Summary, Time};
 use crate::counters::RuleHits;
 use crate::{Cut, Snapshot};
 
+use self::tally::Tally;
 use super::Lookup;
 
 /// What of a session is counted.
@@ -105,17 +106,22 @@ enum End {
 }
 
 impl Census {
-    /// `seed`: the secret of the maps' hash.
-    pub(super) fn new(seed: u64, share: u16, snapshot: &Snapshot) -> Self {
+    /// For so many sessions. `seed`: the secret of the maps' hash.
+    pub(super) fn new(capacity: u32, seed: u64, share: u16, snapshot: &Snapshot) -> Self {
         let mut census = Self {
             share: u32::from(share.max(1)),
-            sources: Tally::new(seed),
-            addresses: Tally::new(!seed),
+            sources: Tally::new(capacity, seed),
+            addresses: Tally::new(capacity.saturating_mul(2), !seed),
             half_open: Vec::new(),
             rules: Vec::new(),
         };
         census.begin(snapshot);
         census
+    }
+
+    /// Octets that the counts of sources of so many sessions take at most.
+    pub(super) fn memory(capacity: u32) -> usize {
+        Tally::<IpAddr>::memory(capacity)
     }
 
     /// A new policy is in force: none of its own counts is made yet.
@@ -212,7 +218,7 @@ impl Census {
 
     /// One less: it ends.
     pub(super) fn close(&mut self, member: &Member, snapshot: &Snapshot) {
-        self.sources.leave(member.source);
+        self.sources.leave(&member.source);
         self.leave(member, snapshot);
     }
 
@@ -246,8 +252,8 @@ impl Census {
             hits.sessions = hits.sessions.saturating_sub(1);
         }
         // Those whose policy did not limit them are not there.
-        self.addresses.leave((rule, generation, End::Source, source));
-        self.addresses.leave((rule, generation, End::Destination, destination));
+        self.addresses.leave(&(rule, generation, End::Source, source));
+        self.addresses.leave(&(rule, generation, End::Destination, destination));
     }
 
     /// Its handshake begins, perhaps anew.
@@ -274,44 +280,5 @@ impl Census {
     fn zone(&mut self, member: &Member, snapshot: &Snapshot) -> Option<&mut u32> {
         let counted = member.generation == snapshot.mark();
         self.half_open.get_mut(member.from.index()).filter(|_| counted)
-    }
-}
-
-/// How many there are of each; those of whom there is none are not remembered.
-#[derive(Debug)]
-struct Tally<K> {
-    counts: HashMap<K, NonZeroU32, RandomState>,
-}
-
-impl<K: Hash + Eq> Tally<K> {
-    fn new(seed: u64) -> Self {
-        let hasher =
-            RandomState::with_seeds(seed, !seed, seed.rotate_left(21), seed.rotate_left(42));
-        Self { counts: HashMap::with_hasher(hasher) }
-    }
-
-    fn count(&self, key: &K) -> u32 {
-        self.counts.get(key).map_or(0, |count| count.get())
-    }
-
-    fn enter(&mut self, key: K) {
-        self.counts
-            .entry(key)
-            .and_modify(|count| *count = count.saturating_add(1))
-            .or_insert(NonZeroU32::MIN);
-    }
-
-    fn leave(&mut self, key: K) {
-        if self.counts.is_empty() {
-            return;
-        }
-        if let hashbrown::hash_map::Entry::Occupied(mut entry) = self.counts.entry(key) {
-            match NonZeroU32::new(entry.get().get() - 1) {
-                Some(less) => *entry.get_mut() = less,
-                None => {
-                    entry.remove();
-                }
-            }
-        }
     }
 }
