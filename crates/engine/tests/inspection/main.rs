@@ -22,6 +22,7 @@ mod frame_sets;
 mod gateways;
 mod harness;
 mod invariants;
+mod lifetimes;
 mod limits;
 mod pressure;
 mod recorded;
