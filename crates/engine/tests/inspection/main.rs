@@ -17,6 +17,7 @@ mod corpus;
 mod datagrams;
 mod deeds;
 mod errors;
+mod exhaustive;
 mod explained;
 mod frame_sets;
 mod gateways;

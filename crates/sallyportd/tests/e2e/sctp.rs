@@ -93,7 +93,7 @@ pub(crate) fn associate(site: &Site, inside: SocketAddr, outside: SocketAddr) {
 fn stacks_associate_by_sctp(server: IpAddr, other_family: &str) {
     const STACK: &str = "/usr/lib/usrsctp";
     let rules = RULES.replace("sctp/5000", "sctp/7");
-    let site = super::site(&Settings { rules: &rules, ..Settings::USUAL });
+    let site = site(&Settings { rules: &rules, ..Settings::USUAL });
     // A stack tells its peer all of its addresses, and speaks by the others too: that would be another session.
     for host in [&site.inside, &site.outside] {
         let flush = ["ip", other_family, "addr", "flush", "dev", "eth0", "scope", "global"];
