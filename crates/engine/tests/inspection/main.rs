@@ -29,6 +29,7 @@ mod pressure;
 mod recorded;
 mod reload;
 mod replies;
+mod ringing;
 mod screens;
 mod steering;
 mod tcp;
