@@ -175,7 +175,7 @@ impl<F: Frame, M: Memory> Shard<F, M> {
         if let Err(refusal) = strict
             && !(is_tcp && (just_started || snapshot.policy.any_loose()))
         {
-            return writer.stop("state", refusal);
+            return writer.stop("state", self.stray(now, descriptor, probe.in_port, refusal));
         }
         if let Ok(track) = &strict
             && let Some((rule, gateway, parent)) = self.announced(now, descriptor, probe.in_port)
@@ -220,7 +220,10 @@ impl<F: Frame, M: Memory> Shard<F, M> {
         let rule = decision.rule;
         let track = match track {
             Ok(track) => track,
-            Err(refusal) => return Explanation { rule, ..writer.stop("state", refusal) },
+            Err(refusal) => {
+                let reason = self.stray(now, descriptor, probe.in_port, refusal);
+                return Explanation { rule, ..writer.stop("state", reason) };
+            }
         };
         if strict.is_err() {
             let why = if just_started { "`pickup_after_start`" } else { "`tcp = \"loose\"`" };
@@ -241,7 +244,9 @@ impl<F: Frame, M: Memory> Shard<F, M> {
                 Explanation { steps, verdict: Verdict::Forward, rule, session: None }
             }
             (Action::Drop, Some(_)) => Explanation { rule, ..writer.stop("policy", Cut::RuleDrop) },
-            (Action::Drop, None) => writer.stop("policy", Cut::NoRule),
+            (Action::Drop, None) => {
+                writer.stop("policy", self.stranger(now, descriptor, probe.in_port))
+            }
             (Action::Reject, _) => {
                 let explanation = writer.stop("policy", Cut::RuleReject);
                 let verdict = Verdict::Reject(Cut::RuleReject.into());

@@ -5,7 +5,7 @@ use session::expectation::Ended;
 use session::key::Addresses;
 use session::memory::Memory;
 use session::track::EvictionClass;
-use session::{Direction, Key, Slot, Summary, TimeoutClass, track};
+use session::{Direction, Key, Slot, Summary, Time, TimeoutClass, track};
 
 use crate::counters::Counter;
 use crate::frame::{Frame, Judgement, Outbox, Verdict};
@@ -133,12 +133,17 @@ impl<F: Frame, M: Memory> Core<F, M> {
 
     /// Ends a session whose timeout is over, or would not be if there were no pressure.
     pub(super) fn end_expired<O: Outbox<F>>(&mut self, turn: &mut Turn<'_, O>, slot: Slot) {
-        let reason = if self.sessions.is_stale(slot, turn.now, &turn.snapshot.lifetimes) {
+        let reason = self.why_expired(turn.snapshot, turn.now, slot);
+        self.end(turn, slot, reason);
+    }
+
+    /// By which name a session whose time is over ends.
+    pub(super) fn why_expired(&self, snapshot: &Snapshot, now: Time, slot: Slot) -> EndReason {
+        if self.sessions.is_stale(slot, now, &snapshot.lifetimes) {
             end_reason(&self.sessions.entry(slot).track)
         } else {
             EndReason::AgedEarly
-        };
-        self.end(turn, slot, reason);
+        }
     }
 
     /// The session to end so that there is room for one of this key. None: there is none that may be evicted.

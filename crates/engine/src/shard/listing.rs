@@ -3,18 +3,18 @@
 use policy::{PortIndex, Query, RuleId};
 use session::memory::Memory;
 use session::tcp::{Inequality, WindowNumbers};
-use session::track::Track;
+use session::track::{Refusal, Track};
 use session::{Direction, Entry, Found, Key, Lifetimes, Side, Slot, Time};
 use wire::{Descriptor, Transport};
 
 use crate::frame::{Frame, Judgement, Outbox};
 use crate::listing::{SessionFilter, SessionView};
-use crate::{Cut, DropReason, EndReason, Gateway, ParentId, Snapshot};
+use crate::{Cut, DropReason, EndReason, Epitaph, Gateway, ParentId, Snapshot};
 
 use super::census::Member;
 use super::known::comes_from_its_side;
 use super::records::Record;
-use super::{Core, Shard, Turn, first_query};
+use super::{Core, Lookup, Shard, Turn, first_query};
 
 impl<F: Frame, M: Memory> Shard<F, M> {
     /// Shows the living sessions that a filter means, among at most `budget` slots from `cursor` on.
@@ -175,6 +175,34 @@ impl<F: Frame, M: Memory> Shard<F, M> {
         let grant = self.core.expected(now, &self.snapshot, port, &lookup)?;
         let (_, descent) = grant.claims?;
         Some((grant.rule, descent.gateway, descent.parent_id()))
+    }
+
+    /// By which name a packet is dropped that may not open a session, whatever the policy says.
+    pub(crate) fn stray(
+        &self,
+        now: Time,
+        descriptor: &Descriptor,
+        port: PortIndex,
+        refusal: Refusal,
+    ) -> DropReason {
+        let lookup = self.core.lookup(&self.snapshot, descriptor, port);
+        DropReason::of_stray(self.before(now, &lookup), refusal)
+    }
+
+    /// By which name a packet is dropped that no rule allows.
+    pub(crate) fn stranger(&self, now: Time, descriptor: &Descriptor, port: PortIndex) -> Cut {
+        let lookup = self.core.lookup(&self.snapshot, descriptor, port);
+        Cut::of_stranger(self.before(now, &lookup), &lookup)
+    }
+
+    /// What became of the session that had this key, or would with the next packet.
+    fn before(&self, now: Time, lookup: &Lookup) -> Option<Epitaph> {
+        let Found::Stale(slot) = self.find(now, &lookup.key) else {
+            return self.core.epitaph(lookup);
+        };
+        let reason = self.core.why_expired(&self.snapshot, now, slot);
+        let summary = self.core.sessions.summary(slot, now, self.lifetimes());
+        Some(Epitaph { reason, initiator: summary.initiator })
     }
 
     /// What is remembered of the session that had this key.

@@ -105,11 +105,7 @@ impl<F: Frame, M: Memory> Core<F, M> {
             Action::Drop => {
                 let reason = match decision.rule {
                     Some(_) => Cut::RuleDrop,
-                    // The late answer of a conversation that is over is no stranger.
-                    None => {
-                        let answers = |epitaph: &Epitaph| epitaph.initiator != lookup.side;
-                        self.epitaph(lookup).filter(answers).map_or(Cut::NoRule, Cut::of_late)
-                    }
+                    None => Cut::of_stranger(self.epitaph(lookup), lookup),
                 };
                 self.deny(
                     turn,
@@ -305,13 +301,11 @@ impl<F: Frame, M: Memory> Core<F, M> {
     /// A packet that may not open a session, whatever the policy says. The memory of ended sessions may
     /// know better what it is.
     fn refuse_stray(&self, lookup: &Lookup, refusal: Refusal) -> Fate {
-        let late = self.epitaph(lookup).map(Cut::of_late);
-        let reason = late.map_or(DropReason::State(refusal), DropReason::Cut);
-        Fate::drop(reason)
+        Fate::drop(DropReason::of_stray(self.epitaph(lookup), refusal))
     }
 
     /// What became of the session that had this key, if that is remembered.
-    fn epitaph(&self, lookup: &Lookup) -> Option<Epitaph> {
+    pub(super) fn epitaph(&self, lookup: &Lookup) -> Option<Epitaph> {
         self.tombstones.lookup(lookup.hash).map(|tombstone| tombstone.why)
     }
 
@@ -352,7 +346,20 @@ impl Grant {
     }
 }
 
+impl DropReason {
+    /// Of a packet that may not open a session, whatever the policy says, and whose key another session has had before.
+    pub(super) fn of_stray(before: Option<Epitaph>, refusal: Refusal) -> Self {
+        before.map(Cut::of_late).map_or(Self::State(refusal), Self::Cut)
+    }
+}
+
 impl Cut {
+    /// Of a packet that no rule allows: the late answer of a conversation that is over is no stranger.
+    pub(super) fn of_stranger(before: Option<Epitaph>, lookup: &Lookup) -> Self {
+        let answered = before.filter(|epitaph| epitaph.initiator != lookup.side);
+        answered.map_or(Self::NoRule, Self::of_late)
+    }
+
     /// The reason to drop a packet of a session that has ended so.
     fn of_late(epitaph: Epitaph) -> Self {
         match epitaph.reason {

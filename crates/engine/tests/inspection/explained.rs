@@ -126,3 +126,47 @@ fn the_time_after_a_start_is_explained() {
     assert_eq!(verdict(&at(59, "R")), "drop tcp_rst_without_session");
     assert_eq!(verdict(&at(60, "S")), "forward");
 }
+
+/// Of a session that is over it is said why, how long ago, and how long nothing had come; of one that never was, that none
+/// is remembered. A packet of either is dropped by another name.
+#[test]
+fn the_expired_and_the_never_seen_are_told_apart() {
+    use crate::transcript::Step;
+    let played = play(
+        &Plan::new(),
+        &[
+            inside(0.0, &up(SYN, 1000, 0, 0), "forward original syn_sent s0 new"),
+            outside(0.1, &down(SYN_ACK, 5000, 1001, 0), "forward reply syn_received s0"),
+            inside(0.2, &up(ACK, 1001, 5001, 0), "forward original established s0"),
+            Step::Sessions(3601.0, 0),
+            outside(3700.0, &down(ACK, 5001, 1001, 0), "drop session_expired"),
+        ],
+    );
+    let shard = &played.rig.cluster.shards()[0];
+    let explain = |probe: &Probe| shard.explain(played.rig.now(), probe);
+    let late = explain(&probe(OUTSIDE, "A", ProbeNumbers::default()));
+    let words = said(&late, "session").join("");
+    assert!(
+        words.starts_with("none; one ended ")
+            && words.contains(" by timeout, idle for 3600 s then"),
+        "{words}"
+    );
+    let ago: u32 = words["none; one ended ".len()..].split(' ').next().unwrap().parse().unwrap();
+    assert!((98..=99).contains(&ago), "{words}");
+    assert_eq!(verdict(&late), "drop session_expired");
+    // No timer has come to it yet.
+    let open = [inside(0.0, &up(SYN, 1000, 0, 0), "forward original syn_sent s0 new")];
+    let unseen = play(&Plan::new(), &open);
+    let later = unseen.rig.now() + std::time::Duration::from_secs(11);
+    let asked = probe(OUTSIDE, "A", ProbeNumbers::default());
+    let stale = unseen.rig.cluster.shards()[0].explain(later, &asked);
+    assert_eq!(said(&stale, "session"), ["one is there, but its timeout is over"]);
+    assert_eq!(verdict(&stale), "drop session_expired");
+    let stranger = Probe {
+        source: ("10.0.0.2".parse().unwrap(), 40_000),
+        ..probe(INSIDE, "A", ProbeNumbers::default())
+    };
+    let never = explain(&stranger);
+    assert_eq!(said(&never, "session"), ["none, and none is remembered"]);
+    assert_eq!(verdict(&never), "drop tcp_not_syn");
+}
