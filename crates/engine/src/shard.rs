@@ -379,14 +379,28 @@ impl<F: Frame, M: Memory> Core<F, M> {
     /// The stateless stage: parse, screen, and ask for the bucket.
     #[inline]
     fn prepare<O>(&self, turn: &Turn<'_, O>, frame: &F) -> Screened {
+        self.prepare_with(turn, frame, |descriptor| {
+            let lookup = self.lookup(turn.snapshot, descriptor, frame.port());
+            self.sessions.prefetch(lookup.hash);
+            lookup
+        })
+    }
+
+    /// The same, where `lookup` gives the key of a packet that has sessions.
+    #[inline]
+    fn prepare_with<O>(
+        &self,
+        turn: &Turn<'_, O>,
+        frame: &F,
+        lookup: impl FnOnce(&Descriptor) -> Lookup,
+    ) -> Screened {
         match screen(frame, turn.snapshot, &self.own_macs) {
             Err(reason) => Screened::Dropped(reason),
             Ok((_, Kind::Untracked)) => Screened::Untracked,
             Ok((descriptor, Kind::Fragment)) => Screened::Fragment(descriptor),
             Ok((descriptor, Kind::IcmpError)) => Screened::IcmpError(descriptor),
             Ok((descriptor, Kind::Tracked)) => {
-                let lookup = self.lookup(turn.snapshot, &descriptor, frame.port());
-                self.sessions.prefetch(lookup.hash);
+                let lookup = lookup(&descriptor);
                 Screened::Tracked(descriptor, lookup)
             }
         }

@@ -99,7 +99,8 @@ impl<F: Frame, M: Memory> Core<F, M> {
                 return self.carry_out(turn, frame, fate, hops);
             }
         }
-        let screened = self.prepare(turn, &frame);
+        // Both readings find the same key.
+        let screened = self.prepare_with(turn, &frame, |_| short.lookup);
         self.judge(turn, frame, &screened, hops);
     }
 
