@@ -21,7 +21,7 @@ pub struct Announcement {
     pub source_port: Option<u16>,
     /// The host that it goes to.
     pub destination: IpAddr,
-    /// The port that it goes to; 0 for a protocol without ports.
+    /// The port that it goes to; for GRE the number that its receiver gave to the call (RFC 2637 §4.1).
     pub destination_port: u16,
     /// How long it is expected; `None`: for the configured time.
     pub lifetime: Option<Duration>,
@@ -31,6 +31,9 @@ pub struct Announcement {
     /// Whether it stays expected when it has come, for more connections to the same place, until its time is over or what
     /// announced it ends.
     pub standing: bool,
+    /// What of the conversation it belongs to, a call or a stream: [`Notes::withdraw`](crate::Notes::withdraw) takes back
+    /// all of a group. Any number, or 0 for what is never taken back.
+    pub group: u32,
 }
 
 impl Announcement {

@@ -40,4 +40,9 @@ pub(crate) trait Dialogue: Debug {
         let _ = from;
         false
     }
+
+    /// Octets that it holds beyond what each conversation may ([`crate::Reader::FREE`]).
+    fn held(&self) -> usize {
+        0
+    }
 }

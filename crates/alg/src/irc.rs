@@ -119,6 +119,7 @@ fn offered(parameters: &[u8], notes: &mut Notes<'_>) {
             lifetime: None,
             read: None,
             standing: false,
+            group: 0,
         }),
     }
 }

@@ -20,6 +20,29 @@ pub(crate) const UDP: u8 = 17;
 /// (timer C, RFC 3261 §16.6).
 pub(crate) const RINGING: Duration = Duration::from_secs(200);
 
+/// Calls of a conversation that are remembered. Of more, the one that has been silent for longest is forgotten: what it has
+/// announced stands, and its next description is read as if it were the first.
+pub(crate) const MANY: usize = 32;
+/// Calls that every conversation may remember, though readers hold as much as they may.
+pub(crate) const FEW: usize = 2;
+/// Octets of one call that is remembered, at most.
+pub(crate) const CALL: usize = 512;
+
+/// Makes room for one more call, by forgetting the first if there are too many, or no more than `room` octets to be had.
+pub(crate) fn make_room<T>(calls: &mut Vec<T>, room: usize) {
+    const { assert!(size_of::<T>() <= CALL) };
+    if calls.len() >= MANY || (calls.len() >= FEW && room < CALL) {
+        calls.remove(0);
+    } else {
+        calls.reserve_exact(1);
+    }
+}
+
+/// Octets that so many calls hold beyond what every conversation may.
+pub(crate) fn held(calls: usize) -> usize {
+    calls.saturating_sub(FEW) * CALL
+}
+
 /// Ports below are no media's.
 const PRIVILEGED: u16 = 1024;
 
@@ -50,11 +73,12 @@ impl Media {
         }
     }
 
-    /// Announces what the side that speaks in direction `from` wants to receive.
+    /// Announces what the side that speaks in direction `from` wants to receive, as of this group.
     pub(crate) fn announce(
         &self,
         from: Direction,
         lifetime: Option<Duration>,
+        group: u32,
         notes: &mut Notes<'_>,
     ) {
         let [receiving, sending] = [from, from.reversed()].map(|side| &self.sides[side.index()]);
@@ -66,13 +90,18 @@ impl Media {
             let media = sender.map_or(peer, |sender| sender.media.0);
             let control = sender.and_then(|sender| sender.control).map_or(media, |at| at.0);
             if !medium.silent || both_multiplex || medium.control.is_none() {
-                datagrams(from, media, medium.media, lifetime, notes);
+                datagrams(from, media, medium.media, (lifetime, group), notes);
             }
             if let Some(at) = medium.control.filter(|_| !both_multiplex) {
-                datagrams(from, control, at, lifetime, notes);
+                datagrams(from, control, at, (lifetime, group), notes);
             }
         }
     }
+}
+
+/// The group of what a call or connection of this identity announces.
+pub(crate) fn group(id: u64) -> u32 {
+    u32::try_from(id >> 32).unwrap_or(0).max(1)
 }
 
 /// A medium as far as it may be expected: at the speaker's own host, or where the rule says so at any that
@@ -93,7 +122,7 @@ fn datagrams(
     from: Direction,
     source: IpAddr,
     (destination, port): (IpAddr, u16),
-    lifetime: Option<Duration>,
+    (lifetime, group): (Option<Duration>, u32),
     notes: &mut Notes<'_>,
 ) {
     if port < PRIVILEGED {
@@ -113,5 +142,6 @@ fn datagrams(
         lifetime,
         read: None,
         standing: false,
+        group,
     });
 }

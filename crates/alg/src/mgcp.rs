@@ -3,7 +3,7 @@
 //! CRCX and MDCX make and change a connection: the command may describe where the far side receives, the
 //! answer where the gateway does; both in SDP. A call agent that relays the media itself speaks for its own
 //! host, and all is between the two peers; one that only directs them names a third host, which takes the
-//! rule's leave as with SIP. Connections are told apart by endpoint and call; DLCX forgets one.
+//! rule's leave as with SIP. Connections are told apart by endpoint and call; DLCX forgets one, and takes back what it has announced.
 //!
 //! Left alone: events, audits, restarts, and what is at names in place of addresses.
 
@@ -14,13 +14,11 @@ use arrayvec::ArrayVec;
 use session::Direction;
 
 use crate::dialogue::{Dialogue, Progress};
-use crate::media::{Media, RINGING};
+use crate::media::{Media, RINGING, group, held, make_room};
 use crate::sdp;
 use crate::text::{divided, lines, number, unended, words};
 use crate::{Notes, Remark};
 
-/// Connections of one control session; of more, the one that has been silent for longest is forgotten.
-const CONNECTIONS: usize = 32;
 /// Commands that wait for their answer; of more, the oldest is forgotten.
 const COMMANDS: usize = 32;
 
@@ -47,6 +45,10 @@ struct Connection {
 }
 
 impl Dialogue for Mgcp {
+    fn held(&self) -> usize {
+        held(self.connections.len())
+    }
+
     /// MGCP has no streams.
     fn read(&mut self, _: Direction, _: &[u8], _: &mut Notes<'_>) -> Progress {
         Progress::Stop
@@ -91,7 +93,10 @@ impl Mgcp {
                 self.asked.push(Asked { transaction, by: from, connection });
                 self.describe(from, connection, body, notes);
             }
-            b"DLCX" => self.connections.retain(|known| known.id != connection),
+            b"DLCX" => {
+                self.connections.retain(|known| known.id != connection);
+                notes.withdraw(group(connection));
+            }
             _ => {}
         }
     }
@@ -124,25 +129,23 @@ impl Mgcp {
         }
         let description = sdp::read(body, notes);
         let strict = notes.options.strict;
-        let media = &mut self.connection(connection).media;
+        let media = &mut self.connection(connection, notes.room).media;
         media.describe(from, description, notes);
         let answered = media.is_described(from.reversed());
         if answered || !strict {
-            media.announce(from, Some(RINGING), notes);
+            media.announce(from, Some(RINGING), group(connection), notes);
         }
         if answered {
-            media.announce(from.reversed(), Some(RINGING), notes);
+            media.announce(from.reversed(), Some(RINGING), group(connection), notes);
         }
     }
 
     /// The connection of this identity, moved to the end; a new one if there is none.
-    fn connection(&mut self, id: u64) -> &mut Connection {
+    fn connection(&mut self, id: u64, room: usize) -> &mut Connection {
         let connection = match self.connections.iter().position(|known| known.id == id) {
             Some(at) => self.connections.remove(at),
             None => {
-                if self.connections.len() == CONNECTIONS {
-                    self.connections.remove(0);
-                }
+                make_room(&mut self.connections, room);
                 Connection { id, ..Connection::default() }
             }
         };
@@ -249,7 +252,7 @@ mod tests {
                     ],
                 ),
                 (Original, answer(200, 3, ""), &[]),
-                (Reply, command("DLCX", 4, ""), &[]),
+                (Reply, command("DLCX", 4, ""), &["- group 0"]),
                 (Original, wire("250 4 Connection Deleted\nP: PS=1\n"), &[]),
             ],
         );

@@ -39,6 +39,7 @@ pub struct Options {
 
 const ANNOUNCEMENTS: usize = 20;
 const REMARKS: usize = 8;
+const WITHDRAWALS: usize = 8;
 
 /// Where a gateway writes what it has read in one packet.
 #[derive(Debug)]
@@ -47,7 +48,10 @@ pub struct Notes<'a> {
     pub peers: &'a Peers,
     /// How to read.
     pub options: Options,
+    /// Octets that the reader may hold beyond what it holds ([`crate::Reader::held`]).
+    pub room: usize,
     announcements: ArrayVec<Announcement, ANNOUNCEMENTS>,
+    withdrawn: ArrayVec<u32, WITHDRAWALS>,
     remarks: ArrayVec<Remark, REMARKS>,
 }
 
@@ -57,19 +61,37 @@ impl Notes<'_> {
     pub const ANNOUNCEMENTS: usize = ANNOUNCEMENTS;
     /// Remarks on one packet that are kept.
     pub const REMARKS: usize = REMARKS;
+    /// Groups that one packet can take back. What more it would take back lapses by its time.
+    pub const WITHDRAWALS: usize = WITHDRAWALS;
 }
 
 impl<'a> Notes<'a> {
-    /// Nothing noted yet.
+    /// Nothing noted yet, and room for all that a reader may want to hold.
     #[must_use]
     pub fn new(peers: &'a Peers, options: Options) -> Self {
-        Self { peers, options, announcements: ArrayVec::new(), remarks: ArrayVec::new() }
+        Self {
+            peers,
+            options,
+            room: usize::MAX,
+            announcements: ArrayVec::new(),
+            withdrawn: ArrayVec::new(),
+            remarks: ArrayVec::new(),
+        }
     }
 
     /// Announces a connection.
     pub fn expect(&mut self, announcement: Announcement) {
         if self.announcements.try_push(announcement).is_err() {
             self.remark(Remark::Overlong);
+        }
+    }
+
+    /// Takes back what has been announced of a group, in this packet and before, and has not been used. What is announced
+    /// after that stands.
+    pub fn withdraw(&mut self, group: u32) {
+        self.announcements.retain(|announcement| announcement.group != group);
+        if group != 0 && !self.withdrawn.contains(&group) {
+            self.withdrawn.try_push(group).ok();
         }
     }
 
@@ -82,6 +104,12 @@ impl<'a> Notes<'a> {
     #[must_use]
     pub fn announcements(&self) -> &[Announcement] {
         &self.announcements
+    }
+
+    /// The groups that are taken back, before anything that is announced.
+    #[must_use]
+    pub fn withdrawn(&self) -> &[u32] {
+        &self.withdrawn
     }
 
     /// What was wrong.

@@ -1,8 +1,9 @@
 //! PPTP (RFC 2637): a call on the control connection announces its tunnel, GRE between the two peers.
 //!
 //! A call is agreed on when the reply to its request says that it is connected: Outgoing-Call-Reply (§2.8) or
-//! Incoming-Call-Reply (§2.10). Either end may send the first packet of the tunnel. GRE carries no ports; the
-//! call numbers that each end gives to a call stand in its packets, and are not looked at. The end of a call
+//! Incoming-Call-Reply (§2.10). Either end may send the first packet of the tunnel. GRE carries no ports:
+//! its packets carry the number that their receiver gave to the call (§4.1), and that is announced in the place of a
+//! port. The end of a call
 //! forgets it; a tunnel that was announced and not begun lapses by its time.
 
 use arrayvec::ArrayVec;
@@ -93,9 +94,10 @@ impl Pptp {
             _ => return,
         };
         // The replier's number of the call, the asker's, result code (§2.8, §2.10).
-        let Some(&[_, _, high, low, result]) = message.first_chunk() else {
+        let Some(&[own_high, own_low, high, low, result]) = message.first_chunk() else {
             return notes.remark(Remark::Malformed);
         };
+        let repliers = u16::from_be_bytes([own_high, own_low]);
         let call = u16::from_be_bytes([high, low]);
         let asked = Asked { request, by: from.reversed(), call };
         let Some(at) = self.asked.iter().position(|waiting| *waiting == asked) else {
@@ -105,17 +107,18 @@ impl Pptp {
         if result != CONNECTED {
             return;
         }
-        for opener in [from.reversed(), from] {
+        for (opener, receivers) in [(from.reversed(), repliers), (from, call)] {
             notes.expect(Announcement {
                 protocol: GRE,
                 opener,
                 source: notes.peers.speaker(opener).0,
                 source_port: None,
                 destination: notes.peers.listener(opener).0,
-                destination_port: 0,
+                destination_port: receivers,
                 lifetime: None,
                 read: None,
                 standing: false,
+                group: 0,
             });
         }
     }
@@ -157,8 +160,8 @@ mod tests {
         message(kind, &body, 15)
     }
 
-    const TUNNEL: &[&str] = &["gre 10.0.0.1 > 192.0.2.1", "gre 192.0.2.1 > 10.0.0.1"];
-    const TUNNEL_BACK: &[&str] = &["gre 192.0.2.1 > 10.0.0.1", "gre 10.0.0.1 > 192.0.2.1"];
+    const TUNNEL: &[&str] = &["gre 10.0.0.1 > 192.0.2.1:9", "gre 192.0.2.1 > 10.0.0.1:7"];
+    const TUNNEL_BACK: &[&str] = &["gre 192.0.2.1 > 10.0.0.1:1", "gre 10.0.0.1 > 192.0.2.1:7"];
 
     #[test]
     fn a_connected_call_announces_its_tunnel_both_ways() {

@@ -6,11 +6,12 @@ use wire::SeqNum;
 use crate::dialogue::{Dialogue, Progress};
 use crate::ftp::Ftp;
 use crate::irc::Irc;
+use crate::media::{CALL, FEW, MANY};
 use crate::mgcp::Mgcp;
 use crate::pptp::Pptp;
 use crate::rtsp::Rtsp;
 use crate::sip::Sip;
-use crate::stream::{Continuity, Stream};
+use crate::stream::{Continuity, IDLE, Stream, WINDOW};
 use crate::tftp::Tftp;
 use crate::{Notes, Protocol, Remark};
 
@@ -61,6 +62,14 @@ impl Speaking {
         }
     }
 
+    fn held(&self) -> usize {
+        match self {
+            Self::Sip(dialogue) => dialogue.held(),
+            Self::Mgcp(dialogue) => dialogue.held(),
+            Self::Ftp(_) | Self::Irc(_) | Self::Tftp(_) | Self::Rtsp(_) | Self::Pptp(_) => 0,
+        }
+    }
+
     fn dialogue(&mut self) -> &mut dyn Dialogue {
         match self {
             Self::Ftp(dialogue) => dialogue,
@@ -75,6 +84,18 @@ impl Speaking {
 }
 
 impl Reader {
+    /// Octets that a reader may hold whatever [`Notes::room`] says: a short line each way, and the first few calls.
+    pub const FREE: usize = 2 * IDLE + FEW * CALL;
+    /// Octets that it holds at most, beyond those.
+    pub const MOST: usize = 2 * (2 * WINDOW - IDLE) + MANY * CALL;
+
+    /// Octets that it holds beyond [`Self::FREE`].
+    #[must_use]
+    pub fn held(&self) -> usize {
+        let [one, other] = &self.streams;
+        one.held() + other.held() + self.dialogue.held()
+    }
+
     /// A conversation of which nothing has been read.
     #[must_use]
     pub fn new(protocol: Protocol) -> Self {
@@ -153,7 +174,7 @@ impl Reader {
                 return Reading::Pass;
             }
         }
-        let mut piece = match stream.admit(number, payload) {
+        let mut piece = match stream.admit(number, payload, notes.room) {
             Ok(piece) => piece,
             Err(remark) => return refuse(remark, notes),
         };

@@ -27,5 +27,7 @@ wire::named! {
         OutOfOrder = "out_of_order",
         /// More is under way unacknowledged than the reader keeps.
         WindowFull = "window_full",
+        /// All readers together, or those of one source, hold as much as they may of what is not read or acknowledged.
+        Memory = "memory",
     }
 }

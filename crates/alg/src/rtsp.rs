@@ -6,8 +6,8 @@
 //! Both ends must be the peers themselves (RFC 2326 §16 warns of `destination`). Media that are interleaved
 //! with the messages (§10.12) are passed over.
 //!
-//! Left alone: transports other than RTP over UDP, groups, HTTP tunnels. After TEARDOWN nothing is announced
-//! again; what was announced and nobody used lapses by its time.
+//! Left alone: transports other than RTP over UDP, groups, HTTP tunnels. TEARDOWN takes back what
+//! was announced and nobody has used.
 
 #[cfg(test)]
 mod tests;
@@ -25,6 +25,8 @@ use crate::text::{number, parameter, words};
 use crate::{Announcement, Notes, Remark};
 use transport::{Ports, Transports, first};
 
+/// All streams of a conversation.
+const STREAMS_GROUP: u32 = 1;
 /// Streams of one conversation that are remembered; of more, the oldest is forgotten.
 const STREAMS: usize = 8;
 /// Ports below are no media's.
@@ -132,7 +134,10 @@ impl Rtsp {
                 Request::Setup(transport::read(offered, notes))
             }
             b"PLAY" | b"RECORD" => Request::Play,
-            b"TEARDOWN" => return self.streams.clear(),
+            b"TEARDOWN" => {
+                self.streams.clear();
+                return notes.withdraw(STREAMS_GROUP);
+            }
             _ => return,
         };
         let Some(sequence) = sequence else { return notes.remark(Remark::Malformed) };
@@ -234,6 +239,7 @@ fn expect(
         lifetime: Some(lifetime),
         read: None,
         standing: false,
+        group: STREAMS_GROUP,
     });
 }
 

@@ -9,8 +9,10 @@
 //! Left alone: REFER (the call it leads to announces its own media), bodies that are encoded or of another
 //! type, names in place of addresses, candidates of ICE, and what TLS hides. Answers and requests that come by an
 //! announced connection are read by a reader of their own, which knows nothing of the calls of this one: with
-//! strictness it takes an answer there for unasked. The end of a
-//! call forgets it here; what it announced and nobody used lapses by its time.
+//! strictness it takes an answer there for unasked.
+//!
+//! What a call has announced and nobody has used is taken back when its INVITE is refused without early media, and when its last dialog
+//! ends (BYE). A CANCEL takes nothing back: the answer to it may cross a 200 (RFC 3261 §9.1), and the INVITE's own follows.
 
 mod body;
 mod calls;
@@ -23,16 +25,17 @@ use session::Direction;
 use crate::dialogue::{Dialogue, Progress};
 use crate::media::RINGING;
 use crate::message::{Framing, LONGEST, Message, is_one_of};
-use crate::text::words;
+use crate::text::{parameter, words};
 use crate::{Notes, Remark};
 use body::description;
 use calls::{Calls, Said};
-use places::{expect_answers, expect_requests};
+use places::{Place, Registrations, expect_answers};
 
 /// A SIP conversation.
 #[derive(Debug, Default)]
 pub(crate) struct Sip {
     calls: Calls,
+    registrations: Registrations,
     framings: [Framing; 2],
 }
 
@@ -64,6 +67,10 @@ impl Dialogue for Sip {
         }
     }
 
+    fn held(&self) -> usize {
+        self.calls.held()
+    }
+
     fn datagram(&mut self, from: Direction, octets: &[u8], notes: &mut Notes<'_>) -> Progress {
         // White space alone keeps the way open.
         if octets.trim_ascii().is_empty() {
@@ -92,15 +99,9 @@ impl Sip {
             return false;
         };
         match start {
-            Start::Request(method) => {
-                expect_requests(from, method, &fields, notes);
-                self.request(from, id, method, message, &fields, notes);
-            }
+            Start::Request(method) => self.request(from, id, method, message, &fields, notes),
             Start::Answer(status) => {
                 let method = words(fields.sequence).nth(1).unwrap_or_default();
-                if method == b"INVITE" && (101..300).contains(&status) {
-                    expect_requests(from, method, &fields, notes);
-                }
                 self.answer(from, id, (status, method), message, &fields, notes);
             }
         }
@@ -121,9 +122,13 @@ impl Sip {
             b"UPDATE" => (Said::Update, Some(RINGING)),
             b"PRACK" => (Said::Acknowledgement, Some(RINGING)),
             b"ACK" => (Said::Acknowledgement, None),
-            b"BYE" => return self.calls.forget(id),
+            b"BYE" => return self.calls.ended(id, [fields.to, fields.from].map(tag), notes),
+            b"REGISTER" => return self.registrations.ask(from, fields, notes),
             _ => return,
         };
+        if said == Said::Invitation {
+            self.contact(from, id, said, fields, notes);
+        }
         let description = description(message, fields, notes);
         self.calls.hear(from, id, said, description, lifetime, notes);
     }
@@ -137,20 +142,49 @@ impl Sip {
         fields: &Fields<'_>,
         notes: &mut Notes<'_>,
     ) {
+        if method == b"REGISTER" {
+            return self.registrations.answer(from, status, message, fields, notes);
+        }
         if !is_one_of(method, &["INVITE", "UPDATE", "PRACK"]) {
             return;
         }
+        let invited = method == b"INVITE";
         if status >= 300 {
-            if method == b"INVITE" {
-                self.calls.refused(from, id);
+            if invited {
+                self.calls.refused(from, id, notes);
             }
             return;
+        }
+        if invited && status > 100 {
+            self.contact(from, id, Said::Answer, fields, notes);
         }
         let lifetime = (status < 200).then_some(RINGING);
         if let Some(description) = description(message, fields, notes) {
             self.calls.hear(from, id, Said::Answer, Some(description), lifetime, notes);
         }
+        if invited && status >= 200 {
+            self.calls.taken(from, id, tag(fields.to), notes);
+        }
     }
+
+    fn contact(
+        &mut self,
+        from: Direction,
+        id: &[u8],
+        said: Said,
+        fields: &Fields<'_>,
+        notes: &mut Notes<'_>,
+    ) {
+        if let Some(place) = fields.contact.and_then(|it| Place::of(from, it, notes)) {
+            self.calls.contact(from, id, said, place, notes);
+        }
+    }
+}
+
+/// The tag of a To or From: it follows the address, in brackets or not (RFC 3261 §20.39).
+fn tag(value: &[u8]) -> &[u8] {
+    let parameters = value.rsplit(|octet| *octet == b'>').next().unwrap_or_default();
+    parameter(parameters, "tag").unwrap_or_default()
 }
 
 /// What a start line says (RFC 3261 §7.1, §7.2).
@@ -178,6 +212,8 @@ impl<'a> Start<'a> {
 struct Fields<'a> {
     call_id: Option<&'a [u8]>,
     sequence: &'a [u8],
+    to: &'a [u8],
+    from: &'a [u8],
     via: Option<&'a [u8]>,
     contact: Option<&'a [u8]>,
     expires: Option<&'a [u8]>,
@@ -204,6 +240,10 @@ impl<'a> Fields<'a> {
             } else {
                 if is_one_of(name, &["cseq"]) {
                     found.sequence = value;
+                } else if is_one_of(name, &["to", "t"]) {
+                    found.to = value;
+                } else if is_one_of(name, &["from", "f"]) {
+                    found.from = value;
                 }
                 continue;
             };

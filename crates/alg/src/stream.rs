@@ -31,8 +31,8 @@ use crate::Remark;
 pub(crate) const WINDOW: usize = 16 * 1024;
 /// Separate runs of octets that may wait for what is missing before them.
 const ISLANDS: usize = 4;
-/// Memory that an empty stream holds on to.
-const IDLE: usize = 1024;
+/// Memory that an empty stream holds on to, and that every stream may have.
+pub(crate) const IDLE: usize = 1024;
 
 /// What has come in one direction.
 #[derive(Debug, Default)]
@@ -114,8 +114,13 @@ impl Stream {
     ///
     /// # Errors
     ///
-    /// That it contradicts what came before, or does not fit.
-    pub(crate) fn admit<'a>(&self, from: SeqNum, payload: &'a [u8]) -> Result<Piece<'a>, Remark> {
+    /// That it contradicts what came before, or does not fit: in the window, or in `room`.
+    pub(crate) fn admit<'a>(
+        &self,
+        from: SeqNum,
+        payload: &'a [u8],
+        room: usize,
+    ) -> Result<Piece<'a>, Remark> {
         let Some((at, octets)) = self.young(from, payload) else {
             return Ok(Piece { from, octets: &[] });
         };
@@ -128,6 +133,10 @@ impl Stream {
             {
                 return Err(Remark::InconsistentRetransmission);
             }
+        }
+        let grown = self.capacity_for(range.end.min(2 * WINDOW)).saturating_sub(IDLE);
+        if grown.saturating_sub(self.held()) > room {
+            return Err(Remark::Memory);
         }
         let fits = range.end <= self.kept + WINDOW;
         if range.start > self.whole {
@@ -190,15 +199,23 @@ impl Stream {
         taken > 0
     }
 
+    /// Octets that it holds beyond what every stream may.
+    pub(crate) fn held(&self) -> usize {
+        self.octets.capacity().saturating_sub(IDLE)
+    }
+
     fn grow(&mut self, length: usize) {
         if length <= self.octets.len() {
             return;
         }
-        if length > self.octets.capacity() {
-            let capacity = (2 * self.octets.capacity()).min(2 * WINDOW).max(length);
-            self.octets.reserve_exact(capacity - self.octets.len());
-        }
+        let capacity = self.capacity_for(length);
+        self.octets.reserve_exact(capacity - self.octets.len());
         self.octets.resize(length, 0);
+    }
+
+    fn capacity_for(&self, length: usize) -> usize {
+        let capacity = self.octets.capacity();
+        if length <= capacity { capacity } else { (2 * capacity).min(2 * WINDOW).max(length) }
     }
 
     /// Adds a run of octets to what is there.

@@ -49,6 +49,7 @@ impl Dialogue for Tftp {
             lifetime: None,
             read: None,
             standing: false,
+            group: 0,
         });
         Progress::Read(octets.len())
     }

@@ -1,7 +1,8 @@
 //! For tests: a conversation with one gateway, and what it notes as text.
 //!
 //! An announcement reads `udp 192.0.2.1 > 10.0.0.1:5070 200s sip standing`: the protocol, where it comes from, where it
-//! goes, how long it is expected, as what it is read, whether more may come. A remark reads `! third_party`. That the opener is the side that the
+//! goes, how long it is expected, as what it is read, whether more may come. `- group 0` takes back the
+//! group that was the first to be announced. A remark reads `! third_party`. That the opener is the side that the
 //! announcement's destination is not on is checked on each.
 
 use core::net::IpAddr;
@@ -22,6 +23,8 @@ pub(crate) struct Talk<D> {
     pub(crate) dialogue: D,
     pub(crate) peers: Peers,
     options: Options,
+    /// In the order in which they were first announced.
+    groups: Vec<u32>,
 }
 
 impl<D: Dialogue> Talk<D> {
@@ -29,21 +32,22 @@ impl<D: Dialogue> Talk<D> {
     pub(crate) fn new(dialogue: D, ports: [u16; 2], options: Options) -> Self {
         let [inside, outside] = [INSIDE, OUTSIDE].map(|host| host.parse().expect("an address"));
         let peers = Peers { ends: [(inside, ports[0]), (outside, ports[1])] };
-        Self { dialogue, peers, options }
+        Self { dialogue, peers, options, groups: Vec::new() }
     }
 
     /// What is noted of a datagram.
     pub(crate) fn datagram(&mut self, from: Direction, payload: &[u8]) -> Vec<String> {
         let mut notes = Notes::new(&self.peers, self.options);
         self.dialogue.datagram(from, payload, &mut notes);
-        text(&notes, from)
+        text(&notes, from, &mut self.groups)
     }
 
     /// What is noted of a run of a stream, and how far it was read.
     pub(crate) fn stream(&mut self, from: Direction, run: &[u8]) -> (Progress, Vec<String>) {
         let mut notes = Notes::new(&self.peers, self.options);
         let progress = self.dialogue.read(from, run, &mut notes);
-        (progress, text(&notes, from))
+        let noted = text(&notes, from, &mut self.groups);
+        (progress, noted)
     }
 }
 
@@ -65,7 +69,18 @@ pub(crate) fn wire(text: &str) -> Vec<u8> {
     text.replace('\n', "\r\n").into_bytes()
 }
 
-fn text(notes: &Notes<'_>, from: Direction) -> Vec<String> {
+fn text(notes: &Notes<'_>, from: Direction, groups: &mut Vec<u32>) -> Vec<String> {
+    let withdrawn: Vec<_> = notes
+        .withdrawn()
+        .iter()
+        .filter_map(|group| groups.iter().position(|known| known == group))
+        .map(|place| format!("- group {place}"))
+        .collect();
+    for announcement in notes.announcements() {
+        if announcement.group != 0 && !groups.contains(&announcement.group) {
+            groups.push(announcement.group);
+        }
+    }
     let announced = notes.announcements().iter().map(|announcement| {
         let Announcement { protocol, source, source_port, destination, destination_port, .. } =
             *announcement;
@@ -98,5 +113,5 @@ fn text(notes: &Notes<'_>, from: Direction) -> Vec<String> {
         format!("{protocol} {source} > {destination}{lifetime}{read}{standing}")
     });
     let remarks = notes.remarks().iter().map(|remark| format!("! {remark}"));
-    announced.chain(remarks).collect()
+    withdrawn.into_iter().chain(announced).chain(remarks).collect()
 }

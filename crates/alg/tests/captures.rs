@@ -165,7 +165,7 @@ fn read(name: &str, protocol: Protocol, port: u16, options: Options) -> Option<V
     "47 10.1.1.10:0 > 10.1.1.11:0",
 ]; "a tunnel")]
 #[test_case("pptp/pptp-control-only.pcap", Protocol::Pptp, 1723, OPEN, &[
-    "47 192.168.43.22:0 > 191.101.61.1:0",
+    "47 192.168.43.22:0 > 191.101.61.1:11755",
     "47 191.101.61.1:0 > 192.168.43.22:0",
 ]; "a tunnel that was not used")]
 #[test_case("alg-other/mgcp.pcap", Protocol::Mgcp, 2427, OPEN, &[]; "no connection was made")]

@@ -119,6 +119,7 @@ impl Demand<'_> {
                 + Expectations::memory(engine::EXPECTATIONS) as u64
                 + Mailbox::events_memory(self.workers, self.events) as u64,
             counts: workers * ShardConfig::counts_memory(capacity) as u64,
+            readers: ShardConfig::readers_memory() as u64,
         }
     }
 
@@ -155,6 +156,8 @@ pub struct Footprint {
     /// Counts of sessions by source: what they may grow to in the process's own memory, when each session has another
     /// source. None of it is taken before.
     pub counts: u64,
+    /// Nor is this: what reading takes at most.
+    pub readers: u64,
 }
 
 impl Footprint {
@@ -179,13 +182,14 @@ impl fmt::Display for Footprint {
             drivers,
             outside,
             counts,
+            readers,
         } = *self;
         let (tables_are, each) = if shards == 1 { ("table", "") } else { ("tables", " in each") };
         write!(
             f,
             "{} MiB: {} for {shards} {tables_are} of {capacity} sessions, {} for the addresses of {ipv6} IPv6 sessions{each}, {} for \
              {mbuf_count} mbufs, {} for rings, {} for DPDK and drivers; and {} MiB of the process's own memory, which grows \
-             by up to {} MiB with the sources of sessions",
+             by up to {} MiB with the sources of sessions and {} MiB with what gateways read",
             mib(self.from_dpdk()),
             mib(tables),
             mib(addresses),
@@ -193,7 +197,8 @@ impl fmt::Display for Footprint {
             mib(rings),
             mib(drivers),
             mib(outside),
-            mib(counts)
+            mib(counts),
+            mib(readers)
         )
     }
 }

@@ -178,7 +178,8 @@ impl<F: Frame, M: Memory> Shard<F, M> {
             return writer.stop("state", self.stray(now, descriptor, probe.in_port, refusal));
         }
         if let Ok(track) = &strict
-            && let Some((rule, gateway, parent)) = self.announced(now, descriptor, probe.in_port)
+            && let Some((rule, gateway, parent)) =
+                self.announced(now, descriptor, probe.in_port, probe.call())
         {
             let ParentId { worker, slot, created } = parent;
             let parent = format!("{}-{slot}-{}", worker.0, created.as_millis());

@@ -93,6 +93,10 @@ wire::named! {
         RuleEmbryonicLimit = "rule_embryonic_limit",
         /// As many sessions are read by gateways, or were announced to them, as may be.
         GatewayLimit = "gateway_limit",
+        /// Gateways read as many sessions of the source as may be of one: as many as are left for others.
+        GatewaySourceLimit = "gateway_source_limit",
+        /// The packet of a tunnel that PPTP announced is of a call that was not announced for its direction.
+        GreCallId = "gre_call_id",
         /// The frame was handed over as often as a frame may be.
         HandoverLimit = "handover_limit",
         /// The ring to the worker that owns the packet is full.
@@ -192,6 +196,7 @@ const fn of_gateway(remark: Remark) -> &'static str {
         Remark::InconsistentRetransmission => "gateway_inconsistent_retransmission",
         Remark::OutOfOrder => "gateway_out_of_order",
         Remark::WindowFull => "gateway_window_full",
+        Remark::Memory => "gateway_memory",
     }
 }
 

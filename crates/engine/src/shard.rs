@@ -18,9 +18,11 @@ mod listing;
 mod records;
 mod reject;
 mod related;
+mod shares;
 mod short;
 mod skew;
 mod stages;
+mod tunnel;
 mod unknown;
 mod upkeep;
 
@@ -103,6 +105,12 @@ impl ShardConfig {
     /// Octets that the map of what is kept of read and announced sessions takes.
     pub const fn records_memory(share: u16) -> usize {
         Records::memory(share)
+    }
+
+    /// Octets of the process's memory that reading takes at most, in all shards: for 16,384 sessions, and for what their
+    /// readers hold since it is not whole or not acknowledged.
+    pub const fn readers_memory() -> usize {
+        Records::memory_of_readers()
     }
 }
 
@@ -467,6 +475,9 @@ impl<F: Frame, M: Memory> Core<F, M> {
         let Lookup { key, side: _, hash, guess } = lookup;
         match self.sessions.find(key, *hash, *guess, turn.now, turn.lifetimes) {
             Found::Live(slot) => self.judge_known(turn, packet, lookup, slot),
+            Found::Stale(slot) if self.is_held(turn.now, slot) => {
+                self.judge_known(turn, packet, lookup, slot)
+            }
             Found::Stale(slot) => {
                 self.end_expired(turn, slot);
                 self.judge_unknown(turn, packet, lookup, None)
@@ -516,14 +527,22 @@ impl<'a> Packet<'a> {
         }
     }
 
+    /// The transport header and all that follows.
+    fn transport(&self) -> &'a [u8] {
+        let Descriptor { l4, end, .. } = *self.descriptor;
+        let own = || self.bytes.get(usize::from(l4)..usize::from(end)).unwrap_or_default();
+        self.gathered.unwrap_or_else(own)
+    }
+
+    /// The call of PPTP that a packet of GRE belongs to.
+    fn call(&self) -> Option<u16> {
+        let is_gre = self.descriptor.protocol == wire::protocol::GRE;
+        is_gre.then(|| wire::pptp_call(self.transport())).flatten()
+    }
+
     /// What TCP or UDP carries.
     fn payload(&self) -> &'a [u8] {
-        let Descriptor { l4, end, .. } = *self.descriptor;
-        let transport = match self.gathered {
-            Some(gathered) => Some(gathered),
-            None => self.bytes.get(usize::from(l4)..usize::from(end)),
-        };
-        let transport = transport.unwrap_or_default();
+        let transport = self.transport();
         match &self.descriptor.transport {
             Transport::Tcp(segment) => {
                 let header = transport.len().saturating_sub(usize::from(segment.payload));

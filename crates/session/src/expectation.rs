@@ -24,6 +24,7 @@ mod publisher;
 mod stress;
 #[cfg(all(test, not(loom)))]
 mod tests;
+mod tie;
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -38,8 +39,10 @@ use crate::time::Time;
 
 use self::packed::{WORDS, pack, unpack};
 use self::place::{Mark, Place};
+use self::tie::Tie;
 
 pub use publisher::{Ended, Publisher, Ticket};
+pub use tie::Held;
 
 /// Places of one bucket.
 const WAYS: usize = 8;
@@ -83,6 +86,8 @@ pub struct Parent {
     pub slot: u32,
     /// When it was opened, to the millisecond: with worker and slot this names it.
     pub created: Time,
+    /// Where its children are counted.
+    pub life: Life,
     /// The key of the session that the policy allows: its own or, if it was announced itself, that of the first in the
     /// line that was not.
     pub key: Key,
@@ -90,6 +95,18 @@ pub struct Parent {
     pub initiator: Side,
     /// The port of the box by which that one's initiator's packets come.
     pub in_port: u8,
+}
+
+/// Names one session among those of its worker that are held by their children ([`Publisher::begin_life`]).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Life {
+    place: u32,
+    number: u32,
+}
+
+impl Life {
+    /// Of a session whose children are not counted.
+    pub const NONE: Self = Self { place: u32::MAX, number: 0 };
 }
 
 /// A packet that may be expected.
@@ -130,7 +147,13 @@ pub struct Expectations {
     seed: HashSeed,
 }
 
-type Region = Box<[Place<WORDS>]>;
+/// What one worker writes, but for claims and children.
+#[derive(Debug)]
+struct Region {
+    places: Box<[Place<WORDS>]>,
+    /// One for each session that may be held by its children: as many as there are places.
+    ties: Box<[Tie]>,
+}
 
 /// How many places are alive, on a cache line of its own.
 #[derive(Debug, Default)]
@@ -143,7 +166,10 @@ impl Expectations {
     #[must_use]
     pub fn new(workers: u16, capacity: usize, seed: u64) -> Self {
         let buckets = capacity.div_ceil(usize::from(workers.max(1)) * WAYS).max(1);
-        let region = |_| (0..buckets * WAYS).map(|_| Place::default()).collect();
+        let region = |_| Region {
+            places: (0..buckets * WAYS).map(|_| Place::default()).collect(),
+            ties: (0..buckets * WAYS).map(|_| Tie::default()).collect(),
+        };
         Self {
             regions: (0..workers).map(region).collect(),
             alive: Alive::default(),
@@ -154,7 +180,7 @@ impl Expectations {
     /// Octets that a table of this capacity takes, with the books of its publishers.
     #[must_use]
     pub const fn memory(capacity: usize) -> usize {
-        capacity * (size_of::<Place<WORDS>>() + Publisher::BOOK)
+        capacity * (size_of::<Place<WORDS>>() + size_of::<Tie>() + Publisher::BOOK)
     }
 
     /// How many expectations are alive, those that are over but not yet freed included.
@@ -181,8 +207,8 @@ impl Expectations {
         };
         for (host, hash) in [of(source.0), of(anyone)] {
             for (number, region) in self.regions.iter().enumerate() {
-                for place in bucket(region.len(), hash) {
-                    let Some((mark, words)) = region[place].read(hash) else { continue };
+                for place in bucket(region.places.len(), hash) {
+                    let Some((mark, words)) = region.places[place].read(hash) else { continue };
                     let expectation = unpack(&words);
                     let fits = expectation.context == context
                         && expectation.protocol == protocol
@@ -207,7 +233,7 @@ impl Expectations {
     #[must_use]
     pub fn claim(&self, found: Found) -> bool {
         let Found { region, place, mark, standing } = found;
-        let place = &self.regions[region][place];
+        let place = &self.regions[region].places[place];
         if standing {
             return place.share(mark);
         }
@@ -216,6 +242,24 @@ impl Expectations {
             self.one_less();
         }
         claimed
+    }
+
+    /// A session has come by what `parent` announced: from now on the parent is held, until it leaves. False: the parent
+    /// has ended, or its children are not counted.
+    #[must_use]
+    pub fn join(&self, parent: &Parent) -> bool {
+        self.tie(parent).is_some_and(|tie| tie.join(parent.life.number))
+    }
+
+    /// A session that has joined its parent ends.
+    pub fn leave(&self, parent: &Parent) {
+        if let Some(tie) = self.tie(parent) {
+            tie.leave(parent.life.number);
+        }
+    }
+
+    fn tie(&self, parent: &Parent) -> Option<&Tie> {
+        self.regions.get(usize::from(parent.worker))?.ties.get(parent.life.place as usize)
     }
 
     /// Counted before the place is alive, so that nobody who sees it alive sees none counted.

@@ -261,6 +261,11 @@ impl<M: Memory> Sessions<M> {
         self.table.cold_mut(slot).count(direction.index(), frames, octets);
     }
 
+    /// Counts a session as seen now, without a packet.
+    pub fn touch(&mut self, slot: Slot, now: Time) {
+        self.table.entry_mut(slot).last_seen = stamp(now);
+    }
+
     /// Puts the session's timer where its state wants it. Needed only when its timeout became shorter or its
     /// [`EvictionClass`] another: a longer timeout is found out when the timer comes.
     pub fn rearm(&mut self, slot: Slot, now: Time, lifetimes: &Lifetimes) {

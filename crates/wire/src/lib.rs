@@ -17,6 +17,7 @@ mod descriptor;
 mod ethernet;
 mod extension;
 mod fault;
+mod gre;
 mod icmp;
 mod ipv4;
 mod ipv6;
@@ -40,6 +41,7 @@ pub use descriptor::{
 pub use ethernet::{MacAddr, destination_mac, is_group_mac, source_mac};
 pub use extension::EXTENSION_OCTETS_MAX;
 pub use fault::Fault;
+pub use gre::pptp_call;
 pub use parse::{FRAME_MAX, HeaderChecksum, parse, parse_with};
 pub use plain::{Plain, PlainAddresses, plain, plain_segment};
 pub use quoted::{parse_quote, parse_quoted};

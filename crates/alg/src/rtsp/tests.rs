@@ -52,7 +52,7 @@ fn the_answer_to_a_setup_announces_both_pairs() {
         (Reply, answer("200 OK", 3, ""), PAIRS),
         (Original, request("PAUSE", 4, ""), &[]),
         (Reply, answer("200 OK", 4, ""), &[]),
-        (Original, request("TEARDOWN", 5, ""), &[]),
+        (Original, request("TEARDOWN", 5, ""), &["- group 0"]),
         (Reply, answer("200 OK", 5, ""), &[]),
         (Original, request("PLAY", 6, ""), &[]),
         (Reply, answer("200 OK", 6, ""), &[]),

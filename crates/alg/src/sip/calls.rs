@@ -4,15 +4,17 @@ use core::hash::{Hash, Hasher};
 use core::time::Duration;
 use std::hash::DefaultHasher;
 
+use arrayvec::ArrayVec;
 use session::Direction;
 
-use crate::media::Media;
+use crate::media::{Media, RINGING, group, held, make_room};
 use crate::sdp::Description;
 use crate::{Notes, Remark};
 
-/// Calls that one control session can have at once. Of more, the one that has been silent for longest is
-/// forgotten: what it has announced stands, and its next description is read as if it were the first.
-const CALLS: usize = 32;
+use super::places::{CALL, Place};
+
+/// Dialogs of one call: one, but where a fork was answered more than once (RFC 3261 §13.2.2.4).
+const DIALOGS: usize = 4;
 
 /// What a message is to the call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,9 +41,18 @@ struct Call {
     media: Media,
     /// Who has made the last offer.
     offered: Option<Direction>,
+    /// Where each side wants later requests to go.
+    contacts: [Option<Place>; 2],
+    /// The tags of those who have taken it.
+    dialogs: ArrayVec<u64, DIALOGS>,
 }
 
 impl Calls {
+    /// Octets that they hold beyond what every conversation may.
+    pub(super) fn held(&self) -> usize {
+        held(self.calls.len())
+    }
+
     /// Hears a message of a call, with the media that it describes.
     ///
     /// An offer announces at once, as media may come before any answer does (RFC 3264 §5.1); under
@@ -71,11 +82,11 @@ impl Calls {
         let Some(description) = description else {
             // An INVITE without an offer leaves it to its answer (RFC 3261 §13.2.1).
             if said == Said::Invitation {
-                self.last(id).offered = None;
+                self.last(id, notes.room).offered = None;
             }
             return;
         };
-        let call = self.last(id);
+        let call = self.last(id, notes.room);
         if is_offer {
             call.offered = Some(from);
         }
@@ -83,22 +94,70 @@ impl Calls {
         if is_offer && strict {
             return;
         }
-        call.media.announce(from, lifetime, notes);
+        call.media.announce(from, lifetime, group(id), notes);
         if call.media.is_described(from.reversed()) {
-            call.media.announce(from.reversed(), lifetime, notes);
+            call.media.announce(from.reversed(), lifetime, group(id), notes);
         }
     }
 
-    /// The side that speaks has refused an INVITE. A call that it has never described media for is none.
-    pub(super) fn refused(&mut self, from: Direction, id: &[u8]) {
+    /// A side says in an INVITE, or in an answer to one, where it wants later requests of the call to go. For now it is
+    /// ringing.
+    pub(super) fn contact(
+        &mut self,
+        from: Direction,
+        id: &[u8],
+        said: Said,
+        place: Place,
+        notes: &mut Notes<'_>,
+    ) {
         let id = hashed(id);
-        self.calls.retain(|call| call.id != id || call.media.is_described(from));
+        if self.find(id).is_none() && notes.options.strict && said == Said::Answer {
+            return;
+        }
+        self.last(id, notes.room).contacts[from.index()] = Some(place);
+        place.expect(from, RINGING, group(id), notes);
     }
 
-    /// The call has ended.
-    pub(super) fn forget(&mut self, id: &[u8]) {
+    /// The side that speaks has taken the call, as the one of this tag: it lasts until it is ended.
+    pub(super) fn taken(&mut self, from: Direction, id: &[u8], tag: &[u8], notes: &mut Notes<'_>) {
+        let (id, tag) = (hashed(id), hashed(tag));
+        let Some(call) = self.calls.iter_mut().find(|call| call.id == id) else { return };
+        if !call.dialogs.contains(&tag) {
+            call.dialogs.try_push(tag).ok();
+        }
+        for side in [from, from.reversed()] {
+            if let Some(place) = call.contacts[side.index()] {
+                place.expect(side, CALL, group(id), notes);
+            }
+        }
+    }
+
+    /// The side that speaks refuses an INVITE. If nobody has taken the call before, it is none, and what it has announced is
+    /// taken back; but not after early media, which tell in band why there is no call, and go on for a moment.
+    pub(super) fn refused(&mut self, from: Direction, id: &[u8], notes: &mut Notes<'_>) {
         let id = hashed(id);
+        let Some(call) = self.find(id).filter(|call| call.dialogs.is_empty()) else { return };
+        if call.media.is_described(from) {
+            self.calls.retain(|call| call.id != id);
+        } else {
+            self.forget(id, notes);
+        }
+    }
+
+    /// One dialog of a call has ended, whose ends have these tags. With the last the call has: what it has announced and
+    /// nobody used is taken back.
+    pub(super) fn ended(&mut self, id: &[u8], tags: [&[u8]; 2], notes: &mut Notes<'_>) {
+        let (id, tags) = (hashed(id), tags.map(hashed));
+        let Some(call) = self.calls.iter_mut().find(|call| call.id == id) else { return };
+        call.dialogs.retain(|tag| !tags.contains(tag));
+        if call.dialogs.is_empty() {
+            self.forget(id, notes);
+        }
+    }
+
+    fn forget(&mut self, id: u64, notes: &mut Notes<'_>) {
         self.calls.retain(|call| call.id != id);
+        notes.withdraw(group(id));
     }
 
     fn find(&self, id: u64) -> Option<&Call> {
@@ -106,13 +165,11 @@ impl Calls {
     }
 
     /// The call of this identity, moved to the end; a new one if there is none.
-    fn last(&mut self, id: u64) -> &mut Call {
+    fn last(&mut self, id: u64, room: usize) -> &mut Call {
         let call = match self.calls.iter().position(|call| call.id == id) {
             Some(at) => self.calls.remove(at),
             None => {
-                if self.calls.len() == CALLS {
-                    self.calls.remove(0);
-                }
+                make_room(&mut self.calls, room);
                 Call { id, ..Call::default() }
             }
         };
@@ -121,8 +178,8 @@ impl Calls {
     }
 }
 
-/// Call-IDs are compared octet by octet (RFC 3261 §8.1.1.4).
-fn hashed(id: &[u8]) -> u64 {
+/// Call-IDs and tags are compared octet by octet (RFC 3261 §8.1.1.4).
+pub(super) fn hashed(id: &[u8]) -> u64 {
     let mut hasher = DefaultHasher::new();
     id.hash(&mut hasher);
     hasher.finish()

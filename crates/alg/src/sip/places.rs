@@ -10,10 +10,13 @@
 
 use core::time::Duration;
 
+use arrayvec::ArrayVec;
 use session::Direction;
 
 use super::Fields;
+use super::calls::hashed;
 use crate::media::{RINGING, UDP};
+use crate::message::{Message, is_one_of};
 use crate::text::{divided, host_and_port, number, parameter, words};
 use crate::{Announcement, Notes, Protocol, Remark};
 
@@ -26,7 +29,7 @@ const WELL_KNOWN: u16 = 5060;
 const TRANSACTION: Duration = Duration::from_secs(32);
 /// How long requests of a call are expected at a Contact. Calls that last longer refresh themselves: half
 /// an hour is what session timers propose (RFC 4028 §4.2).
-const CALL: Duration = Duration::from_mins(30);
+pub(super) const CALL: Duration = Duration::from_mins(30);
 /// How long they are at most at one that was registered, which is also the time of a registration that
 /// does not say (RFC 3261 §10.2.1.1).
 const REGISTRATION: Duration = Duration::from_hours(1);
@@ -59,53 +62,126 @@ pub(super) fn expect_answers(
     let (_, came_from) = notes.peers.speaker(from);
     if port != came_from {
         let lifetime = if method == b"INVITE" { RINGING } else { TRANSACTION };
-        expect(from, UDP, port, lifetime, notes);
+        Place { protocol: UDP, port }.expect(from, lifetime, 0, notes);
     }
 }
 
-/// Expects later requests to the Contact of an INVITE, of an answer to one, or of a REGISTER.
-pub(super) fn expect_requests(
-    from: Direction,
-    method: &[u8],
-    fields: &Fields<'_>,
-    notes: &mut Notes<'_>,
-) {
-    let longest = match method {
-        b"INVITE" => CALL,
-        b"REGISTER" => REGISTRATION,
-        _ => return,
-    };
-    let Some(contact) = fields.contact.and_then(Contact::of) else { return };
-    let (host, came_from) = notes.peers.speaker(from);
-    if contact.host != host || contact.port == came_from {
-        return;
+/// A port of the speaker's own host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    protocol: u8,
+    port: u16,
+}
+
+impl Place {
+    /// Where the side that speaks in direction `from` wants later requests, if its Contact names another port of its host
+    /// than it speaks from.
+    pub(super) fn of(from: Direction, contact: &[u8], notes: &Notes<'_>) -> Option<Self> {
+        let Contact { host, port, transport, .. } = Contact::of(contact)?;
+        let elsewhere = (host, port) != notes.peers.speaker(from);
+        (elsewhere && host == notes.peers.speaker(from).0)
+            .then_some(Self { protocol: transport, port })
     }
-    let said = match method {
-        b"REGISTER" => contact.expires.or_else(|| fields.expires.and_then(number)),
-        _ => None,
-    };
-    let lifetime = said.map_or(longest, |seconds| longest.min(Duration::from_secs(seconds)));
-    // A registration that takes itself back (RFC 3261 §10.2.2).
-    if !lifetime.is_zero() {
-        expect(from, contact.transport, contact.port, lifetime, notes);
+
+    /// Expects what the other side sends there.
+    pub(super) fn expect(
+        self,
+        from: Direction,
+        lifetime: Duration,
+        group: u32,
+        notes: &mut Notes<'_>,
+    ) {
+        let Self { protocol, port } = self;
+        if port < PRIVILEGED {
+            return notes.remark(Remark::PrivilegedPort);
+        }
+        notes.expect(Announcement {
+            protocol,
+            opener: from.reversed(),
+            source: notes.peers.listener(from).0,
+            source_port: None,
+            destination: notes.peers.speaker(from).0,
+            destination_port: port,
+            lifetime: Some(lifetime),
+            read: Some(Protocol::Sip),
+            standing: true,
+            group,
+        });
     }
 }
 
-fn expect(from: Direction, protocol: u8, port: u16, lifetime: Duration, notes: &mut Notes<'_>) {
-    if port < PRIVILEGED {
-        return notes.remark(Remark::PrivilegedPort);
+/// Registrations that wait for their answer; of more, the oldest is forgotten.
+const REGISTRATIONS: usize = 8;
+
+/// Registrations of a control session that have not been answered.
+#[derive(Debug, Default)]
+pub(super) struct Registrations(ArrayVec<Registration, REGISTRATIONS>);
+
+#[derive(Debug)]
+struct Registration {
+    /// Its Call-ID and CSeq.
+    id: [u64; 2],
+    by: Direction,
+    place: Place,
+    /// Seconds that were asked for.
+    asked: Option<u64>,
+}
+
+impl Registrations {
+    /// A side asks to be registered at its Contact.
+    pub(super) fn ask(&mut self, from: Direction, fields: &Fields<'_>, notes: &Notes<'_>) {
+        let Some(contact) = fields.contact else { return };
+        let Some(place) = Place::of(from, contact, notes) else { return };
+        let own = Contact::of(contact).and_then(|contact| contact.expires);
+        let asked = own.or_else(|| fields.expires.and_then(number));
+        let id = transaction(fields);
+        self.0.retain(|waiting| waiting.id != id);
+        if self.0.is_full() {
+            self.0.remove(0);
+        }
+        self.0.push(Registration { id, by: from, place, asked });
     }
-    notes.expect(Announcement {
-        protocol,
-        opener: from.reversed(),
-        source: notes.peers.listener(from).0,
-        source_port: None,
-        destination: notes.peers.speaker(from).0,
-        destination_port: port,
-        lifetime: Some(lifetime),
-        read: Some(Protocol::Sip),
-        standing: true,
-    });
+
+    /// The other side has answered. If it agrees, requests are expected for as long as it says, which it says for each
+    /// Contact (RFC 3261 §10.3), or as was asked for. One that takes itself back (§10.2.2) opens nothing; what stands
+    /// lapses by its time, since others may be registered at the same place.
+    pub(super) fn answer(
+        &mut self,
+        from: Direction,
+        status: u16,
+        message: &Message<'_>,
+        fields: &Fields<'_>,
+        notes: &mut Notes<'_>,
+    ) {
+        let id = transaction(fields);
+        let is_its = |waiting: &Registration| waiting.id == id && waiting.by == from.reversed();
+        let Some(at) = self.0.iter().position(is_its) else { return };
+        // Another answer follows a provisional one.
+        if status < 200 {
+            return;
+        }
+        let Registration { by, place, asked, .. } = self.0.remove(at);
+        if status >= 300 {
+            return;
+        }
+        let host = notes.peers.speaker(by).0;
+        let granted = message
+            .fields()
+            .filter(|(name, _)| is_one_of(name, &["contact", "m"]))
+            .flat_map(|(_, value)| apart(value))
+            .filter_map(Contact::of)
+            .find(|it| (it.host, it.port, it.transport) == (host, place.port, place.protocol))
+            .and_then(|contact| contact.expires);
+        let seconds = granted.or_else(|| fields.expires.and_then(number)).or(asked);
+        let lifetime = seconds.map_or(REGISTRATION, Duration::from_secs).min(REGISTRATION);
+        if !lifetime.is_zero() {
+            place.expect(by, lifetime, 0, notes);
+        }
+    }
+}
+
+fn transaction(fields: &Fields<'_>) -> [u64; 2] {
+    [fields.call_id.unwrap_or_default(), fields.sequence].map(hashed)
 }
 
 /// The port of a Via's `sent-by`, whose host may be a name. `None` if it is malformed.
@@ -153,6 +229,22 @@ impl Contact {
         let expires = parameter(parameters, "expires").and_then(number);
         Some(Self { host, port, transport, expires })
     }
+}
+
+/// The values of a field that commas divide, but for those in quotes and brackets.
+fn apart(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let (mut quoted, mut escaped, mut bracketed) = (false, false, false);
+    value.split(move |octet| {
+        let plain = !core::mem::take(&mut escaped);
+        match octet {
+            b'\\' if quoted && plain => escaped = true,
+            b'"' if plain && !bracketed => quoted = !quoted,
+            b'<' if !quoted => bracketed = true,
+            b'>' if !quoted => bracketed = false,
+            _ => {}
+        }
+        *octet == b',' && !quoted && !bracketed
+    })
 }
 
 /// What stands in angle brackets, and what follows them; brackets in a quoted name are none.

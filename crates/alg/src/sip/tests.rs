@@ -72,8 +72,9 @@ fn a_call_announces_what_each_side_wants_to_receive() {
                 ],
             ),
             (Original, message("ACK sip:b@b.example SIP/2.0", "1", "1 ACK", "", ""), &[]),
-            (Reply, message("BYE sip:a@a.example SIP/2.0", "1", "1 BYE", "", ""), &[]),
+            (Reply, message("BYE sip:a@a.example SIP/2.0", "1", "1 BYE", "", ""), &["- group 0"]),
             (Original, answer("200 OK", "1", "1 BYE", ""), &[]),
+            (Original, message("BYE sip:b@b.example SIP/2.0", "1", "1 BYE", "", ""), &[]),
         ],
     );
 }
@@ -322,7 +323,7 @@ fn short_names_and_folded_lines_are_the_same() {
     assert_eq!(
         talk(OPEN).datagram(Original, &payload),
         [
-            "udp 192.0.2.1 > 10.0.0.1:5070 1800s sip standing",
+            "udp 192.0.2.1 > 10.0.0.1:5070 200s sip standing",
             "udp 192.0.2.1 > 10.0.0.1:30000 200s",
             "udp 192.0.2.1 > 10.0.0.1:30001 200s",
             "udp 192.0.2.1 > 10.0.0.1:5061 200s sip standing",
@@ -365,13 +366,8 @@ fn answers_go_where_the_via_says(method: &str, via: &str, noted: &[&str]) {
 }
 
 /// Where later requests go, by a Contact.
-#[test_case("REGISTER", "<sip:a@10.0.0.1:5070>;expires=120", &["udp 192.0.2.1 > 10.0.0.1:5070 120s sip standing"]; "as long as registered")]
-#[test_case("REGISTER", "<sip:a@10.0.0.1:5070>", &["udp 192.0.2.1 > 10.0.0.1:5070 900s sip standing"]; "as long as the message says")]
-#[test_case("REGISTER", "<sip:a@10.0.0.1:5070>;expires=86400", &["udp 192.0.2.1 > 10.0.0.1:5070 3600s sip standing"]; "no longer than an hour")]
-#[test_case("REGISTER", "<sip:a@10.0.0.1:5070>;expires=0", &[]; "taken back")]
-#[test_case("REGISTER", "*", &[]; "all taken back")]
-#[test_case("INVITE", "sip:a@10.0.0.1:5070;expires=10", &["udp 192.0.2.1 > 10.0.0.1:5070 1800s sip standing"]; "without brackets")]
-#[test_case("INVITE", "<sip:a;x=1@10.0.0.1:5070;transport=TCP?h=1>", &["tcp 192.0.2.1 > 10.0.0.1:5070 1800s sip standing"]; "over tcp")]
+#[test_case("INVITE", "sip:a@10.0.0.1:5070;expires=10", &["udp 192.0.2.1 > 10.0.0.1:5070 200s sip standing"]; "without brackets")]
+#[test_case("INVITE", "<sip:a;x=1@10.0.0.1:5070;transport=TCP?h=1>", &["tcp 192.0.2.1 > 10.0.0.1:5070 200s sip standing"]; "over tcp")]
 #[test_case("INVITE", "<sip:a@10.0.0.1:5070;transport=tls>", &[]; "over tls")]
 #[test_case("INVITE", "<sips:a@10.0.0.1:5070>", &[]; "secured")]
 #[test_case("INVITE", "<sip:a@10.0.0.2:5070>", &[]; "another host")]
@@ -379,11 +375,73 @@ fn answers_go_where_the_via_says(method: &str, via: &str, noted: &[&str]) {
 #[test_case("INVITE", "<sip:a@10.0.0.1:80>", &["! privileged_port"]; "privileged")]
 #[test_case("INVITE", "<sip:a@a.example:5070>", &[]; "a name")]
 #[test_case("SUBSCRIBE", "<sip:a@10.0.0.1:5070>", &[]; "another method")]
+#[test_case("REGISTER", "<sip:a@10.0.0.1:5070>", &[]; "a registration that is not answered yet")]
 fn requests_go_where_the_contact_says(method: &str, contact: &str, noted: &[&str]) {
     let more = format!("Contact: {contact}\nExpires: 900\n");
     let start = format!("{method} sip:b@b.example SIP/2.0");
     let payload = message(&start, "1", &format!("1 {method}"), &more, "");
     assert_eq!(talk(OPEN).datagram(Original, &payload), noted);
+}
+
+/// What is asked for, what the registrar answers, and what is expected then.
+#[test_case("<sip:a@10.0.0.1:5070>;expires=120", "200 OK", "", "120s"; "as long as was asked for")]
+#[test_case("<sip:a@10.0.0.1:5070>", "200 OK", "", "900s"; "as long as the message asks for")]
+#[test_case("<sip:a@10.0.0.1:5070>", "200 OK", "Expires: 60\n", "60s"; "as long as is granted")]
+#[test_case("<sip:a@10.0.0.1:5070>;expires=120", "200 OK", "Contact: <sip:b@10.0.0.9>;expires=9, \"a, b\" <sip:a@10.0.0.1:5070;x=1,2>;expires=30\n", "30s"; "as long as is granted to this one of several")]
+#[test_case("<sip:a@10.0.0.1:5070>;expires=86400", "200 OK", "", "3600s"; "no longer than an hour")]
+#[test_case("<sip:a@10.0.0.1:5070>;expires=0", "200 OK", "", ""; "taken back")]
+#[test_case("*", "200 OK", "", ""; "all taken back")]
+#[test_case("<sip:a@10.0.0.1:5070>", "401 Unauthorized", "", ""; "refused")]
+#[test_case("<sip:a@10.0.0.1:5070>", "100 Trying", "", ""; "not decided")]
+#[test_case("<sip:a@10.0.0.2:5070>", "200 OK", "", ""; "another host")]
+#[test_case("<sip:a@10.0.0.1>", "200 OK", "", ""; "the same port")]
+fn calls_go_where_was_registered(contact: &str, status: &str, granted: &str, lifetime: &str) {
+    let mut talk = talk(OPEN);
+    let ask = format!("Contact: {contact}\nExpires: 900\n");
+    let asked = message("REGISTER sip:b.example SIP/2.0", "1", "1 REGISTER", &ask, "");
+    assert_eq!(talk.datagram(Original, &asked), [""; 0]);
+    let answered = message(&format!("SIP/2.0 {status}"), "1", "1 REGISTER", granted, "");
+    assert_eq!(talk.datagram(Original, &answered), [""; 0], "its own answer is none");
+    let expected = (!lifetime.is_empty())
+        .then(|| format!("udp 192.0.2.1 > 10.0.0.1:5070 {lifetime} sip standing"));
+    assert_eq!(talk.datagram(Reply, &answered), expected.into_iter().collect::<Vec<_>>());
+    let again = message("SIP/2.0 200 OK", "1", "1 REGISTER", "", "");
+    if status.starts_with('1') {
+        assert_eq!(talk.datagram(Reply, &again).len(), 1, "the answer comes later");
+    } else {
+        assert_eq!(talk.datagram(Reply, &again), [""; 0], "once");
+    }
+}
+
+/// A message of a call with these tags and a Contact.
+fn tagged(start: &str, sequence: &str, [from, to]: [&str; 2], contact: &str) -> Vec<u8> {
+    wire(&format!(
+        "{start}\nFrom: \"<x;tag=9>\" <sip:a@a.example>;tag={from}\nTo: <sip:b@b.example>;tag={to}\nCall-ID: 1\n\
+         CSeq: {sequence}\nContact: <sip:c@{contact}>\nContent-Length: 0\n\n"
+    ))
+}
+
+/// Both sides' later requests are expected for as long as a call rings, then for as long as it lasts; and a call that two
+/// have taken ends with the second.
+#[test]
+fn a_call_lasts_until_its_last_dialog_ends() {
+    let invite = tagged("INVITE sip:b@b.example SIP/2.0", "1 INVITE", ["a", ""], "10.0.0.1:5070");
+    let taken = |tag| tagged("SIP/2.0 200 OK", "1 INVITE", ["a", tag], "192.0.2.1:5080");
+    let caller = |time| format!("udp 192.0.2.1 > 10.0.0.1:5070 {time}s sip standing");
+    let called = |time| format!("udp 10.0.0.1 > 192.0.2.1:5080 {time}s sip standing");
+    let mut talk = talk(OPEN);
+    assert_eq!(talk.datagram(Original, &invite), [caller(200)]);
+    let ringing = tagged("SIP/2.0 180 Ringing", "1 INVITE", ["a", "b"], "192.0.2.1:5080");
+    assert_eq!(talk.datagram(Reply, &ringing), [called(200)]);
+    for tag in ["b", "c"] {
+        assert_eq!(talk.datagram(Reply, &taken(tag)), [called(200), called(1800), caller(1800)]);
+    }
+    // A change that is refused ends nothing.
+    let refused = tagged("SIP/2.0 488 Not Here", "2 INVITE", ["a", "b"], "192.0.2.1:5080");
+    assert_eq!(talk.datagram(Reply, &refused), [""; 0]);
+    let end = |tags| tagged("BYE sip:b@b.example SIP/2.0", "3 BYE", tags, "10.0.0.1:5070");
+    assert_eq!(talk.datagram(Original, &end(["a", "c"])), [""; 0]);
+    assert_eq!(talk.datagram(Reply, &end(["b", "a"])), ["- group 0"]);
 }
 
 #[test_case(b"     ", &[]; "white space")]

@@ -169,7 +169,7 @@ fn memory_is_bounded_and_given_back() {
     stream.begin(SeqNum(5));
     for round in 0..1_000_u32 {
         let at = SeqNum(5) + round * 1_400;
-        let mut piece = stream.admit(at, &[7; 1_400]).unwrap();
+        let mut piece = stream.admit(at, &[7; 1_400], usize::MAX).unwrap();
         assert!(stream.take(&mut piece));
         stream.advance(1_400);
         if let Some(late) = round.checked_sub(5) {
@@ -182,17 +182,35 @@ fn memory_is_bounded_and_given_back() {
     assert_eq!(stream.octets.capacity(), 0);
 }
 
+/// What comes out of order is kept as there is room for it, beyond the first KiB; what comes in order needs less, and the
+/// same segment is taken when there is more.
+#[test]
+fn what_there_is_no_room_for_comes_again() {
+    let mut stream = Stream::default();
+    stream.begin(SeqNum(0));
+    let far = |stream: &Stream, room| stream.admit(SeqNum(9_000), &[7; 1_000], room).map(|_| ());
+    assert_eq!(far(&stream, 8_975), Err(Remark::Memory));
+    assert_eq!(far(&stream, 8_976), Ok(()));
+    let mut piece = stream.admit(SeqNum(0), &[7; IDLE], 0).unwrap();
+    stream.take(&mut piece);
+    assert_eq!((stream.unread().len(), stream.held()), (IDLE, 0));
+    let mut piece = stream.admit(SeqNum(9_000), &[7; 1_000], 8_976).unwrap();
+    stream.take(&mut piece);
+    assert_eq!(stream.held(), 8_976);
+    assert_eq!(far(&stream, 0), Ok(()), "it is held already");
+}
+
 #[test]
 fn skipped_octets_are_not_read_wherever_they_come() {
     let mut stream = Stream::default();
     stream.begin(SeqNum(0));
-    let mut piece = stream.admit(SeqNum(0), b"abcd").unwrap();
+    let mut piece = stream.admit(SeqNum(0), b"abcd", usize::MAX).unwrap();
     stream.take(&mut piece);
     stream.advance(1);
     stream.skip(40_000);
     let mut at = 4;
     while at < 40_011 {
-        let mut piece = stream.admit(SeqNum(at), b"0123456").unwrap();
+        let mut piece = stream.admit(SeqNum(at), b"0123456", usize::MAX).unwrap();
         assert!(stream.take(&mut piece));
         at += 7;
         stream.forget();

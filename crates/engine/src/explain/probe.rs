@@ -14,7 +14,7 @@ pub struct Probe {
     pub protocol: u8,
     /// Source address and port; for ICMP the port is the identifier.
     pub source: (IpAddr, u16),
-    /// Destination address, of the same family, and port.
+    /// Destination address, of the same family, and port; for GRE the port is the number of a call of PPTP, or 0.
     pub destination: (IpAddr, u16),
     /// TCP's flags.
     pub flags: TcpFlags,
@@ -48,6 +48,11 @@ const SOURCE_MAC: [u8; 6] = [0x02, 0, 0, 0, 0, 1];
 const DESTINATION_MAC: [u8; 6] = [0x02, 0, 0, 0, 0, 2];
 
 impl Probe {
+    /// The call of PPTP that it belongs to.
+    pub(crate) fn call(&self) -> Option<u16> {
+        Some(self.destination.1).filter(|call| self.protocol == wire::protocol::GRE && *call != 0)
+    }
+
     /// The frame.
     pub(crate) fn octets(&self) -> Vec<u8> {
         let mut frame = [DESTINATION_MAC, SOURCE_MAC].concat();

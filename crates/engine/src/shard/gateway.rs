@@ -8,24 +8,26 @@ use core::time::Duration;
 use alg::{Announcement, Notes, Peers, Reader, Reading};
 use arrayvec::ArrayVec;
 use policy::{PortIndex, RuleId};
-use session::expectation::{Ended, Expectation, Parent};
+use session::expectation::{Ended, Expectation, Held, Life, Parent};
 use session::memory::Memory;
-use session::{Direction, Key, Side, Slot, Summary, TimeoutClass};
+use session::track::EvictionClass;
+use session::{Direction, Key, Side, Slot, Summary, Time, TimeoutClass};
 use wire::{SeqNum, Transport};
 
 use crate::counters::{Counter, Counters};
 use crate::frame::{Event, EventKind, Frame, Outbox};
-use crate::{Gateway, Remark};
+use crate::{DropReason, Gateway, Remark};
 
 use crate::gateway::Reads;
 
-use super::records::{Conversation, Descent, TICKETS};
-use super::{Core, Packet, Turn};
+use super::records::{Conversation, Descent};
+use super::{Core, Lookup, Packet, Turn};
 
 /// What was read in one packet: enough to act on once its session's slot is known.
 #[derive(Debug)]
 pub(super) struct Read {
     announcements: ArrayVec<Announcement, { Notes::ANNOUNCEMENTS }>,
+    withdrawn: ArrayVec<u32, { Notes::WITHDRAWALS }>,
     remarks: ArrayVec<Remark, { Notes::REMARKS + 1 }>,
     /// Why the packet must not pass.
     pub(super) refused: Option<Remark>,
@@ -40,15 +42,20 @@ impl Conversation {
             options,
             reader: Reader::new(protocol),
             peers: Peers { ends: [key.endpoint(initiator), key.endpoint(initiator.other())] },
-            tickets: ArrayVec::new(),
+            tickets: Vec::new(),
+            since_cleared: 0,
+            life: Life::NONE,
+            holds: 0,
+            serial: 0,
             remarked: 0,
         })
     }
 
-    /// Shows the reader a packet.
-    pub(super) fn hear(&mut self, packet: &Packet<'_>, from: Direction) -> Read {
+    /// Shows the reader a packet. It may take `room` octets for what it does not read at once.
+    pub(super) fn hear(&mut self, packet: &Packet<'_>, from: Direction, room: usize) -> Read {
         let Self { options, reader, peers, .. } = self;
         let mut notes = Notes::new(peers, *options);
+        notes.room = room;
         let reading = match &packet.descriptor.transport {
             Transport::Udp(_) => reader.datagram(from, packet.payload(), &mut notes),
             Transport::Tcp(segment) => {
@@ -79,10 +86,13 @@ impl Conversation {
             Reading::Pass => None,
             Reading::Refuse(remark) => Some(remark),
         };
-        let announcements = match refused {
-            None => notes.announcements().iter().copied().collect(),
+        let (announcements, withdrawn) = match refused {
+            None => (
+                notes.announcements().iter().copied().collect(),
+                notes.withdrawn().iter().copied().collect(),
+            ),
             // What does not reach its reader announces nothing.
-            Some(_) => ArrayVec::new(),
+            Some(_) => (ArrayVec::new(), ArrayVec::new()),
         };
         let mut remarks: ArrayVec<_, { Notes::REMARKS + 1 }> =
             notes.remarks().iter().copied().collect();
@@ -91,7 +101,7 @@ impl Conversation {
         {
             remarks.push(remark);
         }
-        Read { announcements, remarks, refused }
+        Read { announcements, withdrawn, remarks, refused }
     }
 }
 
@@ -101,21 +111,26 @@ impl<F: Frame, M: Memory> Core<F, M> {
         &mut self,
         turn: &mut Turn<'_, O>,
         packet: &Packet<'_>,
+        lookup: &Lookup,
         slot: Slot,
         from: Direction,
-    ) -> Option<Remark> {
-        let read = self.records.conversation(slot)?.hear(packet, from);
-        let refused = read.refused;
+    ) -> Option<DropReason> {
+        let read = self.records.hear(slot, |it, room| it.hear(packet, from, room));
+        let Some(read) = read else {
+            return self.check_call(turn, packet, lookup, slot, from);
+        };
         self.act_on(turn, slot, &read);
         self.go_on_reading(slot);
-        refused
+        read.refused.map(DropReason::Gateway)
     }
 
     /// As [`Self::read`], for a segment that bears nothing but an acknowledgement.
     pub(super) fn hear_acknowledgement(&mut self, slot: Slot, from: Direction, number: SeqNum) {
-        let Some(conversation) = self.records.conversation(slot) else { return };
-        conversation.reader.acknowledged(from, number);
-        if conversation.reader.has_stopped() {
+        let stopped = self.records.hear(slot, |conversation, _| {
+            conversation.reader.acknowledged(from, number);
+            conversation.reader.has_stopped()
+        });
+        if stopped == Some(true) {
             self.sessions.entry_mut(slot).set_read(false);
         }
     }
@@ -129,8 +144,12 @@ impl<F: Frame, M: Memory> Core<F, M> {
 
     /// Expects what was announced, and tells of what was wrong.
     pub(super) fn act_on<O: Outbox<F>>(&mut self, turn: &mut Turn<'_, O>, slot: Slot, read: &Read) {
-        if read.announcements.is_empty() && read.remarks.is_empty() {
+        let Read { announcements, withdrawn, remarks, .. } = read;
+        if announcements.is_empty() && withdrawn.is_empty() && remarks.is_empty() {
             return;
+        }
+        for &group in withdrawn {
+            self.take_back(slot, group);
         }
         let entry = self.sessions.entry(slot);
         let timeout = turn.lifetimes.millis(entry.timeouts, TimeoutClass::Expectation);
@@ -180,6 +199,7 @@ impl<F: Frame, M: Memory> Core<F, M> {
         announcement: &Announcement,
     ) {
         let parent = self.as_parent(announcer);
+        let room = self.records.room(announcer.key.endpoint(announcer.initiator).0);
         let Self { records, publisher, counters, .. } = self;
         let Some(conversation) = records.conversation(announcer.slot) else { return };
         let Announcement {
@@ -192,6 +212,7 @@ impl<F: Frame, M: Memory> Core<F, M> {
             lifetime: own_lifetime,
             read,
             standing,
+            group,
         } = *announcement;
         let gateway = conversation.gateway;
         let initiators_port = PortIndex(announcer.in_port);
@@ -199,6 +220,9 @@ impl<F: Frame, M: Memory> Core<F, M> {
             Direction::Original => initiators_port,
             Direction::Reply => turn.snapshot.topology.partner(initiators_port),
         };
+        if conversation.life == Life::NONE {
+            conversation.life = publisher.begin_life();
+        }
         let expectation = Expectation {
             context: announcer.key.context,
             protocol,
@@ -211,33 +235,68 @@ impl<F: Frame, M: Memory> Core<F, M> {
             gateway: number(gateway),
             reads: read.and_then(|protocol| u8::try_from(protocol.index()).ok()),
             standing,
-            parent,
+            parent: Parent { life: conversation.life, ..parent },
         };
         let mut ended = |of: u8, why: Ended| counters.unclaimed(of, why);
-        // The same again takes the place of what was said before; what was claimed is no burden any more.
-        conversation.tickets.retain(|ticket| {
-            if publisher.is_same(*ticket, &expectation) {
-                publisher.retire(*ticket, Ended::Replaced, &mut ended);
-            }
-            publisher.is_alive(*ticket)
-        });
-        if conversation.tickets.len() >= most_of(gateway)
-            && let Some(oldest) = conversation.tickets.pop_at(0)
-        {
-            publisher.retire(oldest, Ended::Evicted, &mut ended);
-        }
         // No gateway takes more than half of the region.
         let most = u32::try_from(publisher.places() / 2).unwrap_or(u32::MAX);
-        let ticket = publisher.publish(turn.now, &expectation, most, &mut ended);
+        let ticket = publisher.publish(turn.now, &expectation, group, most, &mut ended);
+        // After that: the same again needs no other to give way.
+        if let Some(oldest) = conversation.make_room(room, |ticket| publisher.is_alive(ticket)) {
+            publisher.retire(oldest, Ended::Evicted, &mut ended);
+        }
         conversation.tickets.push(ticket);
         counters.increment(Counter::Published(gateway));
+    }
+
+    /// Takes back what a session has announced of a group and nobody has come by.
+    fn take_back(&mut self, slot: Slot, group: u32) {
+        let Self { records, publisher, counters, .. } = self;
+        let Some(conversation) = records.conversation(slot) else { return };
+        conversation.tickets.retain(|&ticket| {
+            let taken = publisher.is_of(ticket, group);
+            if taken {
+                let mut ended = |of, why| counters.unclaimed(of, why);
+                publisher.retire(ticket, Ended::Withdrawn, &mut ended);
+            }
+            !taken
+        });
+    }
+
+    /// Whether a session whose timeout is over lives on: one that has come by what it announced lives, or it is a
+    /// conversation to which more may come.
+    pub(super) fn is_held(&self, now: Time, slot: Slot) -> bool {
+        let conversation = self.records.get(slot).and_then(|record| record.conversation.as_ref());
+        let Some(conversation) = conversation else { return false };
+        let Held { now: has_children, ever: had_children } = self.publisher.held(conversation.life);
+        if has_children {
+            return true;
+        }
+        let track = &self.sessions.entry(slot).track;
+        let answered = had_children || track.eviction_class() == EvictionClass::Never;
+        answered && conversation.tickets.iter().any(|ticket| self.publisher.stands(*ticket, now))
+    }
+
+    /// Reads a session no more that is closed: nothing is said in it, and what it announced ends with it.
+    pub(super) fn close_conversation(&mut self, slot: Slot, why: Ended) {
+        if let Some(conversation) = self.records.close_conversation(slot) {
+            self.withdraw(&conversation, why);
+            self.sessions.entry_mut(slot).set_read(false);
+        }
     }
 
     /// What its children are told of a session that announces.
     fn as_parent(&self, session: &Summary) -> Parent {
         let Summary { slot, key, initiator, created, in_port, .. } = *session;
-        let own =
-            Parent { worker: self.worker.0, slot: slot.index(), created, key, initiator, in_port };
+        let own = Parent {
+            worker: self.worker.0,
+            slot: slot.index(),
+            created,
+            life: Life::NONE,
+            key,
+            initiator,
+            in_port,
+        };
         match self.descent(slot) {
             // The policy knows nothing of a session that was announced itself.
             Some(Descent { parent: Parent { key, initiator, in_port, .. }, .. }) => {
@@ -247,12 +306,13 @@ impl<F: Frame, M: Memory> Core<F, M> {
         }
     }
 
-    /// Retires all that a session has announced and nobody has come by.
+    /// Retires all that a session has announced and nobody has come by; those who have come hold it no more.
     pub(super) fn withdraw(&mut self, conversation: &Conversation, why: Ended) {
         let Self { publisher, counters, .. } = self;
         for &ticket in &conversation.tickets {
             publisher.retire(ticket, why, &mut |of, why| counters.unclaimed(of, why));
         }
+        publisher.end_life(conversation.life);
     }
 
     /// A bounded step of the search for expectations whose time is over.
@@ -278,15 +338,6 @@ fn number(gateway: Gateway) -> u8 {
 /// The gateway that the table knows by a number.
 pub(super) fn named(number: u8) -> Option<Gateway> {
     Gateway::ALL.get(usize::from(number)).copied()
-}
-
-/// How many connections one session may have announced that are still expected.
-const fn most_of(gateway: Gateway) -> usize {
-    match gateway {
-        // A call has audio and video, each with its control, both ways, and forks; a server's one session has many.
-        Gateway::Sip | Gateway::Mgcp => TICKETS,
-        Gateway::Ftp | Gateway::Tftp | Gateway::Rtsp | Gateway::Irc | Gateway::Pptp => 8,
-    }
 }
 
 const _: () = assert!(Gateway::COUNT <= session::expectation::Publisher::GATEWAYS);

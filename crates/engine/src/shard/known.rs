@@ -58,8 +58,13 @@ impl<F: Frame, M: Memory> Core<F, M> {
         };
         if entry.is_read() {
             let after = entry.track;
-            if let Some(remark) = self.read(turn, packet, slot, direction) {
-                return Fate::Discard(judgement(Verdict::Drop(remark.into()), &after));
+            if let Some(reason) = self.read(turn, packet, lookup, slot, direction) {
+                // It does not reach the other side: the conversation has not got so far. Its octets count as sent all the
+                // same, since they are sent again.
+                if before.phase() != after.phase() {
+                    self.sessions.entry_mut(slot).track = before;
+                }
+                return Fate::Discard(judgement(Verdict::Drop(reason), &after));
             }
         }
         Fate::Forward(
@@ -121,6 +126,9 @@ impl<F: Frame, M: Memory> Core<F, M> {
                     self.census.end_handshake(&member, turn.snapshot);
                 }
                 [true, true] | [false, false] => {}
+            }
+            if classes[1] == EvictionClass::Closed {
+                self.close_conversation(slot, Ended::ParentEnded);
             }
         }
         if ended {
@@ -187,9 +195,14 @@ impl<F: Frame, M: Memory> Core<F, M> {
         self.sessions.summary(slot, turn.now, turn.lifetimes)
     }
 
-    /// Takes a session's record away, and what it has announced with it.
+    /// Takes a session's record away, and what it has announced with it. Its parent has one child less.
     fn forget(&mut self, slot: Slot, why: Ended) -> Option<Record> {
         let record = self.records.remove(slot)?;
+        if let Some(descent) = &record.descent
+            && descent.holds
+        {
+            self.publisher.table().leave(&descent.parent);
+        }
         if let Some(conversation) = &record.conversation {
             self.withdraw(conversation, why);
         }

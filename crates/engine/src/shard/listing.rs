@@ -34,7 +34,7 @@ impl<F: Frame, M: Memory> Shard<F, M> {
             let Some(slot) = core.sessions.slot(index) else {
                 continue;
             };
-            if core.sessions.is_stale(slot, now, lifetimes) {
+            if core.sessions.is_stale(slot, now, lifetimes) && !core.is_held(now, slot) {
                 continue;
             }
             let view = core.view(snapshot, now, lifetimes, slot);
@@ -99,7 +99,10 @@ impl<F: Frame, M: Memory> Shard<F, M> {
 
     pub(crate) fn find(&self, now: Time, key: &Key) -> Found {
         let hash = self.core.sessions.hash(key);
-        self.core.sessions.find(key, hash, None, now, self.lifetimes())
+        match self.core.sessions.find(key, hash, None, now, self.lifetimes()) {
+            Found::Stale(slot) if self.core.is_held(now, slot) => Found::Live(slot),
+            found @ (Found::Live(_) | Found::Stale(_) | Found::Nothing) => found,
+        }
     }
 
     pub(crate) fn entry(&self, slot: Slot) -> &Entry {
@@ -170,9 +173,10 @@ impl<F: Frame, M: Memory> Shard<F, M> {
         now: Time,
         descriptor: &Descriptor,
         port: PortIndex,
+        call: Option<u16>,
     ) -> Option<(Option<RuleId>, Gateway, ParentId)> {
         let lookup = self.core.lookup(&self.snapshot, descriptor, port);
-        let grant = self.core.expected(now, &self.snapshot, port, &lookup)?;
+        let grant = self.core.expected(now, &self.snapshot, port, &lookup, call)?;
         let (_, descent) = grant.claims?;
         Some((grant.rule, descent.gateway, descent.parent_id()))
     }

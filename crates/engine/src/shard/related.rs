@@ -36,6 +36,7 @@ impl<F: Frame, M: Memory> Core<F, M> {
         let hash = self.sessions.hash(&key);
         let slot = match self.sessions.find(&key, hash, None, turn.now, turn.lifetimes) {
             Found::Live(slot) => slot,
+            Found::Stale(slot) if self.is_held(turn.now, slot) => slot,
             Found::Stale(slot) => {
                 self.end_expired(turn, slot);
                 return Fate::drop(Cut::IcmpErrorUnrelated);

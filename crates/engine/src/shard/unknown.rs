@@ -1,9 +1,11 @@
 //! A packet without a session: whose is it, may it open one, and does the policy let it?
 
+use core::net::IpAddr;
+
 use policy::{Action, Decision, LogWhen, PortIndex, RuleId, TcpMode, TimeoutSet};
 use session::expectation::{Found, Newcomer};
 use session::memory::Memory;
-use session::track::{Refusal, Track};
+use session::track::{EvictionClass, Refusal, Track};
 use session::{Direction, Opening, Slot, Time};
 use wire::Transport;
 
@@ -15,7 +17,8 @@ use crate::{Cause, Cut, DropReason, EndReason, Epitaph, Snapshot, owner};
 use super::census::Member;
 use super::gateway::named;
 use super::known::comes_from_its_side;
-use super::records::{Conversation, Descent, Record};
+use super::records::{Conversation, Descent, LOOKS, Record};
+use super::tunnel::Tunnel;
 use super::{Arrival, Core, Fate, Lookup, Packet, Turn, first_query, query};
 
 impl<F: Frame, M: Memory> Core<F, M> {
@@ -44,7 +47,8 @@ impl<F: Frame, M: Memory> Core<F, M> {
             }
         }
         if let Ok(track) = strict
-            && let Some(grant) = self.expected(turn.now, turn.snapshot, packet.port, lookup)
+            && let Some(grant) =
+                self.expected(turn.now, turn.snapshot, packet.port, lookup, packet.call())
             && let Some(fate) = self.admit(turn, packet, lookup, grant, track, successor_of)
         {
             return fate;
@@ -125,26 +129,30 @@ impl<F: Frame, M: Memory> Core<F, M> {
 
     /// What lets a packet in because a gateway has announced it: the rule of the session that it read. None, too, where
     /// the rules themselves have the packet's session read: a control conversation is no less one for having been
-    /// announced, as a registrar's calls to the Contact of a SIP telephone are.
+    /// announced, as a registrar's calls to the Contact of a SIP telephone are. `call`: that of a packet of PPTP's GRE.
     pub(super) fn expected(
         &self,
         now: Time,
         snapshot: &Snapshot,
         port: PortIndex,
         lookup: &Lookup,
+        call: Option<u16>,
     ) -> Option<Grant> {
+        let (destination, destination_port) = lookup.key.endpoint(lookup.side.other());
+        // What a port is to others, its call is to GRE.
+        let is_gre = lookup.key.protocol == wire::protocol::GRE;
         let newcomer = Newcomer {
             context: lookup.key.context,
             protocol: lookup.key.protocol,
             source: lookup.key.endpoint(lookup.side),
-            destination: lookup.key.endpoint(lookup.side.other()),
+            destination: (destination, if is_gre { call? } else { destination_port }),
         };
         let (found, expectation) = self.publisher.table().find(&newcomer, now, |it| {
             let in_port = PortIndex(it.in_port);
             comes_from_its_side(snapshot, in_port, port, Direction::Original)
         })?;
         let gateway = named(expectation.gateway)?;
-        let descent = Descent { gateway, parent: expectation.parent };
+        let descent = Descent { gateway, parent: expectation.parent, holds: false };
         let decision = descent.decide(snapshot)?;
         // Nothing that is announced is ICMP.
         let own = query(snapshot, port, &lookup.key, lookup.side, None);
@@ -185,12 +193,18 @@ impl<F: Frame, M: Memory> Core<F, M> {
             return Some(self.deny(turn, packet, lookup, (rule, log), Verdict::Drop(cut.into())));
         }
         let has_record = reads.is_some() || claims.is_some();
-        if has_record && !self.records.has_room(reads.is_some()) {
-            return refused(Cut::GatewayLimit.into());
+        let mut last_reader = None;
+        if has_record {
+            let source = reads.map(|_| lookup.key.endpoint(lookup.side).0);
+            last_reader = match self.room_for_record(source, successor_of) {
+                Ok(last_reader) => last_reader,
+                Err(cut) => return refused(cut.into()),
+            };
         }
         let conversation = reads.map(|reads| {
             let mut conversation = Conversation::new(reads, &lookup.key, lookup.side);
-            let read = conversation.hear(packet, Direction::Original);
+            let room = self.records.room(conversation.source());
+            let read = conversation.hear(packet, Direction::Original, room);
             (conversation, read)
         });
         if let Some((conversation, read)) = &conversation
@@ -214,20 +228,26 @@ impl<F: Frame, M: Memory> Core<F, M> {
         }
         // Not before it is sure of room, since a packet that comes again could not claim again; and before anything ends
         // for it, which may be what announced it.
-        if let Some((found, descent)) = &claims {
-            if !self.publisher.table().claim(*found) {
+        let mut descent = None;
+        if let Some((found, claimed)) = claims {
+            if !self.publisher.table().claim(found) {
                 return None;
             }
+            let holds = self.publisher.table().join(&claimed.parent);
+            let claimed = &*descent.insert(Descent { holds, ..claimed });
             self.counters.increment(if found.is_standing() {
-                Counter::Shared(descent.gateway)
+                Counter::Shared(claimed.gateway)
             } else {
-                Counter::Claimed(descent.gateway)
+                Counter::Claimed(claimed.gateway)
             });
         }
         if let Some(slot) = successor_of {
             self.end(turn, slot, EndReason::Reopened);
         }
         if let Some(slot) = victim {
+            self.evict(turn, slot);
+        }
+        if let Some(slot) = last_reader.filter(|_| last_reader != victim) {
             self.evict(turn, slot);
         }
         let opening = Opening {
@@ -243,6 +263,9 @@ impl<F: Frame, M: Memory> Core<F, M> {
         let opened =
             self.sessions.open(&lookup.key, lookup.hash, opening, turn.now, turn.lifetimes);
         let Ok(slot) = opened else {
+            if let Some(descent) = descent.filter(|descent| descent.holds) {
+                self.publisher.table().leave(&descent.parent);
+            }
             return refused(Cut::TableFull.into());
         };
         self.census.open(&member, turn.snapshot);
@@ -250,7 +273,6 @@ impl<F: Frame, M: Memory> Core<F, M> {
         self.counters.move_session(None, Some(&track));
         self.census.hit(rule, turn.now);
         self.sessions.count(slot, Direction::Original, packet.frames, packet.octets, turn.now);
-        let descent = claims.map(|(_, descent)| descent);
         if log.at_start() {
             let kind = EventKind::SessionStart;
             let event = self.packet_event(turn, packet, lookup, rule, kind);
@@ -261,7 +283,13 @@ impl<F: Frame, M: Memory> Core<F, M> {
         }
         if has_record {
             let (conversation, read) = conversation.unzip();
-            self.records.insert(slot, Record { conversation, descent: descent.map(Box::new) });
+            let tunnel = packet.call().filter(|_| descent.is_some());
+            let tunnel = tunnel.map(|call| Box::new(Tunnel::begun_by(call)));
+            if tunnel.is_some() {
+                self.sessions.entry_mut(slot).set_read(true);
+            }
+            let descent = descent.map(Box::new);
+            self.records.insert(slot, Record { conversation, descent, tunnel });
             if let Some(read) = read {
                 self.act_on(turn, slot, &read);
                 self.go_on_reading(slot);
@@ -276,6 +304,35 @@ impl<F: Frame, M: Memory> Core<F, M> {
             rule,
         };
         Some(Fate::Forward(turn.snapshot.topology.partner(packet.port), judgement))
+    }
+
+    /// Whether there is room for one more record, that of a session that is read if there is a `source`; and which session
+    /// is to end for it: of those that nobody has answered the oldest.
+    fn room_for_record(
+        &mut self,
+        source: Option<IpAddr>,
+        successor_of: Option<Slot>,
+    ) -> Result<Option<Slot>, Cut> {
+        let records = &self.records;
+        if !records.has_room() {
+            return Err(Cut::GatewayLimit);
+        }
+        let Some(source) = source else { return Ok(None) };
+        if !records.has_share(source) {
+            return Err(Cut::GatewaySourceLimit);
+        }
+        if records.has_room_for_reader() || successor_of.is_some_and(|slot| records.reads(slot)) {
+            return Ok(None);
+        }
+        let last = self.oldest_unanswered(LOOKS).filter(|slot| Some(*slot) != successor_of);
+        last.map(Some).ok_or(Cut::GatewayLimit)
+    }
+
+    /// The session that has been read for longest without an answer, if it is among so many.
+    pub(super) fn oldest_unanswered(&mut self, looks: usize) -> Option<Slot> {
+        let Self { records, sessions, .. } = self;
+        let unanswered = |slot| sessions.entry(slot).track.eviction_class() != EvictionClass::Never;
+        records.oldest_unanswered(looks, unanswered)
     }
 
     /// A packet that the policy refuses.

@@ -6,7 +6,7 @@ use policy::{Action, Decision, PortIndex, Query, RuleId};
 use session::expectation::{Ended, Parent};
 use session::memory::Memory;
 use session::tombstone::Tombstone;
-use session::track::Track;
+use session::track::{EvictionClass, Track};
 use session::{Context, Key, Pressure, Side, Slot, Summary, Time};
 
 use crate::counters::Counter;
@@ -15,7 +15,7 @@ use crate::gateway::Reads;
 use crate::{EndReason, Epitaph, Snapshot};
 
 use super::census::{Member, rule_of};
-use super::records::{Descent, Record};
+use super::records::{Conversation, Descent, LOOKS_AHEAD, Record};
 use super::{Core, Shard, Turn, query};
 
 /// Entries that one step of the timers examines.
@@ -46,6 +46,10 @@ impl<F: Frame, M: Memory> Shard<F, M> {
         let fragments = core.expire_fragments(&mut turn);
         let expectations = core.expire_expectations(&turn);
         let sweep = core.sweep(&mut turn);
+        if core.records.is_filling() {
+            // What has been answered, or has ended, is out of the way then.
+            core.oldest_unanswered(LOOKS_AHEAD);
+        }
         timers || fragments || expectations || sweep
     }
 
@@ -63,7 +67,13 @@ impl<F: Frame, M: Memory> Core<F, M> {
     fn expire_sessions<O: Outbox<F>>(&mut self, turn: &mut Turn<'_, O>) -> bool {
         let mut budget = TIMER_BUDGET;
         while let Some(slot) = self.sessions.next_expired(turn.now, turn.lifetimes, &mut budget) {
-            self.end_expired(turn, slot);
+            if self.is_held(turn.now, slot) {
+                // What goes on by its word is its activity, too: it has its whole time again.
+                self.sessions.touch(slot, turn.now);
+                self.sessions.rearm(slot, turn.now, turn.lifetimes);
+            } else {
+                self.end_expired(turn, slot);
+            }
         }
         budget == 0
     }
@@ -131,7 +141,7 @@ impl<F: Frame, M: Memory> Core<F, M> {
             self.end(turn, slot, EndReason::PolicyChanged);
             return false;
         };
-        self.read_as(slot, Reads::of(&decision.service));
+        self.read_as(&summary, Reads::of(&decision.service));
         self.census.leave(&Member::of_session(turn.snapshot, &summary), turn.snapshot);
         let entry = self.sessions.entry_mut(slot);
         entry.generation = turn.snapshot.mark();
@@ -150,19 +160,35 @@ impl<F: Frame, M: Memory> Core<F, M> {
         self.records.get(slot)?.descent.as_deref().copied()
     }
 
-    /// Has a session read as its rule says now. One that no gateway has read so far is not read from the middle on.
-    fn read_as(&mut self, slot: Slot, reads: Option<Reads>) {
-        let Some(conversation) = self.records.conversation(slot) else { return };
+    /// Has a session read as its rule says now. One that no gateway has read so far is read from its next packet on, if there
+    /// is room, and if its protocol can be taken up in the middle: else its reader stops when it sees that.
+    fn read_as(&mut self, summary: &Summary, reads: Option<Reads>) {
+        let slot = summary.slot;
+        let Some(conversation) = self.records.conversation(slot) else {
+            let is_over = summary.track.eviction_class() == EvictionClass::Closed;
+            if let Some(reads) = reads.filter(|_| !is_over && self.records.get(slot).is_none()) {
+                self.begin_to_read(summary, reads);
+            }
+            return;
+        };
         match reads {
             Some(reads) if reads.gateway == conversation.gateway => {
                 conversation.options = reads.options;
             }
             Some(_) | None => {
-                if let Some(conversation) = self.records.close_conversation(slot) {
-                    self.withdraw(&conversation, Ended::PolicyChanged);
-                    self.sessions.entry_mut(slot).set_read(false);
-                }
+                self.close_conversation(slot, Ended::PolicyChanged);
             }
+        }
+    }
+
+    fn begin_to_read(&mut self, summary: &Summary, reads: Reads) {
+        let Summary { slot, key, initiator, .. } = *summary;
+        let records = &mut self.records;
+        let source = key.endpoint(initiator).0;
+        if records.has_room() && records.has_share(source) && records.has_room_for_reader() {
+            let conversation = Some(Conversation::new(reads, &key, initiator));
+            records.insert(slot, Record { conversation, ..Record::default() });
+            self.sessions.entry_mut(slot).set_read(true);
         }
     }
 

@@ -170,3 +170,49 @@ fn the_expired_and_the_never_seen_are_told_apart() {
     assert_eq!(said(&never, "session"), ["none, and none is remembered"]);
     assert_eq!(verdict(&never), "drop tcp_not_syn");
 }
+
+/// What is announced is explained by who announced it and the rule that it comes under; nothing is used up by asking.
+#[test]
+fn an_announced_connection_is_explained_by_its_parent() {
+    let played = play(
+        &crate::gateways::plan(),
+        &[inside(0.25, &crate::gateways::request(), "forward original first s0 new")],
+    );
+    let shard = &played.rig.cluster.shards()[0];
+    let now = played.rig.now();
+    let comes = |source: &str, port| Probe {
+        in_port: OUTSIDE,
+        protocol: 17,
+        source: (source.parse().unwrap(), 3000),
+        destination: ("10.0.0.1".parse().unwrap(), port),
+        flags: flags_from_letters("").unwrap(),
+        icmp: None,
+        vlans: wire::VlanTags::default(),
+        numbers: ProbeNumbers::default(),
+    };
+    for _ in 0..2 {
+        let expected = shard.explain(now, &comes("192.0.2.69", 5001));
+        assert_eq!(verdict(&expected), "forward");
+        assert_eq!(
+            said(&expected, "expectation"),
+            [
+                "announced to the gateway tftp by session 0-0-250: it comes under that one's rule, inside-out"
+            ]
+        );
+        assert_eq!(expected.rule.map(|rule| rule.0), Some(0));
+    }
+    let late = now + core::time::Duration::from_secs(30);
+    let inside_out = Probe { in_port: INSIDE, ..comes("192.0.2.69", 5001) };
+    let others = [
+        ("another port", now, comes("192.0.2.69", 5002)),
+        ("another host", now, comes("192.0.2.70", 5001)),
+        ("too late", late, comes("192.0.2.69", 5001)),
+    ];
+    for (what, at, probe) in others {
+        let explanation = shard.explain(at, &probe);
+        assert_eq!(verdict(&explanation), "drop no_rule", "{what}");
+        assert_eq!(said(&explanation, "expectation"), [""; 0], "{what}");
+    }
+    // From inside, in the server's name, it comes by the rule and not by what was announced.
+    assert_eq!(said(&shard.explain(now, &inside_out), "expectation"), [""; 0]);
+}

@@ -10,21 +10,22 @@ use policy::{LogWhen, Rule, ServiceItem, builtin_services};
 use testkit::packet::flags::{ACK, PSH_ACK, RST, SYN, SYN_ACK};
 use testkit::packet::{Frame, IcmpError, TCP, Tcp, fragment_v4};
 
+use crate::children::{PHONE, REGISTRAR};
 use crate::harness::{INSIDE, OUTSIDE, Plan, Rig};
 use crate::transcript::{Played, Step, change, inside, outcome, outside, play, play_with, swapped};
 
-const CLIENT: &str = "10.0.0.1:40000";
+pub(crate) const CLIENT: &str = "10.0.0.1:40000";
 const ASKER: &str = "10.0.0.1:5001";
 const TFTPD: &str = "192.0.2.69:69";
-const FTPD: &str = "192.0.2.69:21";
+pub(crate) const FTPD: &str = "192.0.2.69:21";
 
 /// The items of built-in services.
-fn services(names: &[&str]) -> Vec<ServiceItem> {
+pub(crate) fn services(names: &[&str]) -> Vec<ServiceItem> {
     let named = builtin_services().iter().filter(|service| names.contains(&service.name));
     named.flat_map(|service| service.items()).collect()
 }
 
-fn plan() -> Plan {
+pub(crate) fn plan() -> Plan {
     let mut plan = Plan::new();
     plan.policy.rules[0] = Rule {
         services: services(&["ftp", "tftp"]),
@@ -34,16 +35,16 @@ fn plan() -> Plan {
     plan
 }
 
-fn request() -> Frame {
+pub(crate) fn request() -> Frame {
     Frame::udp(ASKER, TFTPD, &b"\0\x01kernel\0octet\0"[..])
 }
 
 /// Data from a port of the server to a port of a host.
-fn data(from: &str, to: &str) -> Frame {
+pub(crate) fn data(from: &str, to: &str) -> Frame {
     swapped(Frame::udp(from, to, &b"\0\x03\0\x01data"[..]))
 }
 
-fn count(played: &Played, counter: Counter) -> u64 {
+pub(crate) fn count(played: &Played, counter: Counter) -> u64 {
     played.rig.cluster.counters().get(counter)
 }
 
@@ -95,7 +96,7 @@ fn only_who_was_announced_may_come() {
             inside(0.5, &data("192.0.2.69:3000", ASKER), "drop no_rule"),
             outside(29.9, &data("192.0.2.69:3000", ASKER), "forward original first s1 new"),
             // A request that is repeated is heard again; a late answer is not.
-            inside(40.0, &request(), "forward original first s2 new"),
+            inside(40.0, &request(), "forward original one_way s0"),
             outside(70.0, &data("192.0.2.69:3001", ASKER), "drop no_rule"),
         ],
     );
@@ -162,14 +163,44 @@ fn a_new_policy_judges_a_child_through_its_parent() {
     play(&plan(), &[first, second, outside(1.1, &child(), "drop no_rule")]);
 }
 
+/// A trunk's session may last for months: it need not end to be read.
+#[test]
+fn a_rule_that_begins_to_name_a_gateway_has_running_sessions_read() {
+    let named = |plan: &mut Plan| plan.policy.rules[0].services = services(&["ftp", "tftp"]);
+    let mut unnamed = plan();
+    unnamed.policy.rules[0].services = vec![ServiceItem::ANY];
+    play(
+        &unnamed,
+        &[
+            inside(0.0, &request(), "forward original first s0 new"),
+            outside(0.1, &data("192.0.2.69:3000", ASKER), "drop no_rule"),
+            change(1.0, named),
+            inside(1.1, &request(), "forward original one_way s0"),
+            outside(1.2, &data("192.0.2.69:3000", ASKER), "forward original first s1 new"),
+        ],
+    );
+    // Of a stream the line that is under way is not read.
+    let mut steps = Vec::new();
+    let mut control = Control::open(&mut steps);
+    steps.extend([
+        control.answers(0.3, "220 ready\r\n", DOWN),
+        control.says(0.4, "PORT 10,0,0,1,19,", UP),
+        change(1.0, named),
+        control.says(1.1, "137\r\nPORT 10,0,0,1,19,138\r\n", UP),
+        outside(1.2, &syn("192.0.2.69:20", "10.0.0.1:5001"), "drop no_rule"),
+        outside(1.3, &syn("192.0.2.69:20", "10.0.0.1:5002"), "forward original syn_sent s1 new"),
+    ]);
+    play(&unnamed, &steps);
+}
+
 /// A control connection of FTP whose handshake is over: the numbers that either side sends next.
-struct Control {
-    client: u32,
-    server: u32,
+pub(crate) struct Control {
+    pub(crate) client: u32,
+    pub(crate) server: u32,
 }
 
 impl Control {
-    fn open(steps: &mut Vec<Step>) -> Self {
+    pub(crate) fn open(steps: &mut Vec<Step>) -> Self {
         let segment =
             |flags, sequence, acknowledgement| Tcp { flags, sequence, acknowledgement, ..TCP };
         let up = |tcp| Frame::tcp(CLIENT, FTPD, tcp);
@@ -182,7 +213,7 @@ impl Control {
         Self { client: 100, server: 500 }
     }
 
-    fn says(&mut self, time: f64, line: &str, expected: &'static str) -> Step {
+    pub(crate) fn says(&mut self, time: f64, line: &str, expected: &'static str) -> Step {
         let tcp = Tcp {
             flags: PSH_ACK,
             sequence: self.client,
@@ -196,7 +227,7 @@ impl Control {
         inside(time, &Frame::tcp(CLIENT, FTPD, tcp), expected)
     }
 
-    fn answers(&mut self, time: f64, line: &str, expected: &'static str) -> Step {
+    pub(crate) fn answers(&mut self, time: f64, line: &str, expected: &'static str) -> Step {
         let tcp = Tcp {
             flags: PSH_ACK,
             sequence: self.server,
@@ -211,12 +242,12 @@ impl Control {
     }
 }
 
-fn syn(from: &str, to: &str) -> Frame {
+pub(crate) fn syn(from: &str, to: &str) -> Frame {
     swapped(Frame::tcp(from, to, Tcp { flags: SYN, sequence: 7, ..TCP }))
 }
 
-const UP: &str = "forward original established s0";
-const DOWN: &str = "forward reply established s0";
+pub(crate) const UP: &str = "forward original established s0";
+pub(crate) const DOWN: &str = "forward reply established s0";
 
 #[test]
 fn ftp_s_server_may_connect_where_it_was_told_to() {
@@ -260,6 +291,29 @@ fn a_bounce_is_refused_and_told() {
         matches!(event.kind, EventKind::Remark { remark: Remark::Bounce, refused: true, .. })
     });
     assert_eq!(remarks.count(), 1, "the log has it once a session");
+}
+
+/// The FIN that comes with it has not reached the server.
+#[test]
+fn what_is_refused_closes_nothing() {
+    let mut steps = Vec::new();
+    let control = Control::open(&mut steps);
+    let tcp = Tcp {
+        flags: testkit::packet::flags::FIN_ACK,
+        sequence: control.client,
+        acknowledgement: control.server,
+        payload: b"PORT 10,0,0,9,19,137\r\n".to_vec(),
+        ..TCP
+    };
+    let last = Frame::tcp(CLIENT, FTPD, tcp);
+    let ready = Tcp { flags: PSH_ACK, sequence: 500, acknowledgement: 100, ..TCP };
+    steps.extend([
+        inside(0.4, &last, "drop gateway_bounce original fin_wait s0"),
+        outside(0.5, &swapped(Frame::tcp(FTPD, CLIENT, ready)), DOWN),
+    ]);
+    let played = play(&plan(), &steps);
+    let closing = Counter::Sessions(engine::Protocol::Tcp, 3);
+    assert_eq!(count(&played, closing), 1, "{:?}", engine::Protocol::Tcp.states());
 }
 
 #[test]
@@ -385,8 +439,6 @@ fn ten_thousand_children_find_their_way() {
 /// A telephone registers from another port than it is called at, and both sides may call by the rules.
 #[test]
 fn what_a_rule_has_read_is_read_though_it_is_expected() {
-    const PHONE: &str = "10.0.0.1:5062";
-    const REGISTRAR: &str = "192.0.2.69:5060";
     let mut plan = plan();
     let rule = Rule { services: services(&["sip"]), ..plan.policy.rules[0].clone() };
     let back = Rule {
@@ -398,6 +450,8 @@ fn what_a_rule_has_read_is_read_though_it_is_expected() {
     plan.policy.rules = vec![rule, back];
     let register = "REGISTER sip:x SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.0.1:5062\r\nCall-ID: r\r\n\
         CSeq: 1 REGISTER\r\nContact: <sip:p@10.0.0.1:5060>\r\n\r\n";
+    let registered = "SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP 10.0.0.1:5062\r\nCall-ID: r\r\nCSeq: 1 REGISTER\r\n\r\n";
+    let registered = swapped(Frame::udp(REGISTRAR, PHONE, registered));
     let invite = "INVITE sip:p@10.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.69:5060\r\nCall-ID: c\r\n\
         CSeq: 1 INVITE\r\nContact: <sip:q@192.0.2.69:5060>\r\nContent-Type: application/sdp\r\n\r\n\
         v=0\r\no=- 1 1 IN IP4 192.0.2.69\r\ns=-\r\nc=IN IP4 192.0.2.69\r\nt=0 0\r\nm=audio 30000 RTP/AVP 0\r\n";
@@ -406,6 +460,7 @@ fn what_a_rule_has_read_is_read_though_it_is_expected() {
         &plan,
         &[
             inside(0.0, &Frame::udp(PHONE, REGISTRAR, register), "forward original first s0 new"),
+            outside(0.1, &registered, "forward reply stream s0"),
             outside(1.0, &called, "forward original first s1 new"),
             // The media that the caller wants to receive.
             inside(
@@ -415,7 +470,7 @@ fn what_a_rule_has_read_is_read_though_it_is_expected() {
             ),
         ],
     );
-    assert_eq!(played.rule(1), "outside-in");
+    assert_eq!(played.rule(2), "outside-in");
 }
 
 /// What is announced is not used up by a packet for which there is no room: it comes again.
@@ -511,148 +566,4 @@ fn a_connection_that_begins_anew_is_read_anew() {
         ]);
         play(&plan(), &steps);
     }
-}
-
-const PHONE: &str = "10.0.0.1:5062";
-const REGISTRAR: &str = "192.0.2.69:5060";
-
-/// A telephone inside may call, and nobody may call in.
-fn telephony() -> Plan {
-    let mut plan = plan();
-    plan.policy.rules[0].services = services(&["sip"]);
-    plan
-}
-
-/// A message of SIP with header fields of its own and, if there is a port, a description of audio there.
-fn sip(start: &str, method: &str, more: &str, audio: Option<(&str, u16)>) -> String {
-    let body = audio.map_or_else(String::new, |(host, port)| {
-        format!(
-            "v=0\r\no=- 1 1 IN IP4 {host}\r\ns=-\r\nc=IN IP4 {host}\r\nt=0 0\r\n\
-             m=audio {port} RTP/AVP 0\r\na=rtcp-mux-only\r\n"
-        )
-    });
-    format!(
-        "{start}\r\nVia: SIP/2.0/UDP a.example;rport\r\nCall-ID: c\r\nCSeq: 1 {method}\r\n{more}\
-         Content-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{body}",
-        body.len()
-    )
-}
-
-fn register(contact: &str) -> String {
-    let contact = format!("Contact: <{contact}>;expires=600\r\n");
-    sip("REGISTER sip:x SIP/2.0", "REGISTER", &contact, None)
-}
-
-fn call(audio: u16) -> String {
-    sip("INVITE sip:p@10.0.0.1 SIP/2.0", "INVITE", "", Some(("192.0.2.69", audio)))
-}
-
-/// Calls to a registered telephone come by what the registration has opened; they are read, and what they announce is
-/// expected in its turn. The opening stands for as long as the registration.
-#[test]
-fn what_comes_to_a_contact_is_read_and_may_come_again() {
-    let called = |from: &str, audio| swapped(Frame::udp(from, "10.0.0.1:5070", call(audio)));
-    let audio = |to: &str| Frame::udp("10.0.0.1:40000", to, "rtp");
-    let contact = register("sip:p@10.0.0.1:5070");
-    let mut plan = telephony();
-    // Long enough for the session that registers.
-    plan.timeouts.set(session::TimeoutClass::UdpFirst, Duration::from_secs(1000));
-    let played = play(
-        &plan,
-        &[
-            inside(0.0, &Frame::udp(PHONE, REGISTRAR, contact), "forward original first s0 new"),
-            inside(0.9, &audio("192.0.2.69:30000"), "drop no_rule"),
-            outside(1.0, &called(REGISTRAR, 30_000), "forward original first s1 new"),
-            inside(1.1, &audio("192.0.2.69:30000"), "forward original first s2 new"),
-            inside(1.2, &audio("192.0.2.69:30002"), "drop no_rule"),
-            // Another conversation, by the same opening.
-            outside(1.3, &called("192.0.2.69:5080", 30_002), "forward original first s3 new"),
-            inside(1.4, &audio("192.0.2.69:30002"), "forward original first s4 new"),
-            outside(1.5, &called("192.0.2.70:5060", 30_004), "drop no_rule"),
-            outside(599.9, &called("192.0.2.69:5081", 30_006), "forward original first s5 new"),
-            outside(600.1, &called("192.0.2.69:5082", 30_006), "drop no_rule"),
-        ],
-    );
-    assert_eq!(count(&played, Counter::Shared(Gateway::Sip)), 3);
-    assert_eq!(count(&played, Counter::Claimed(Gateway::Sip)), 2);
-    let starts = played.events.iter().filter(|it| matches!(it.kind, EventKind::SessionStart));
-    let starts: Vec<_> = starts.collect();
-    assert!(starts.iter().all(|start| start.gateway == Some(Gateway::Sip)));
-    let parents = starts.iter().map(|start| {
-        let parent = start.parent?;
-        let is_parent = |it: &&&engine::Event| {
-            it.slot.is_some_and(|slot| slot.index() == parent.slot)
-                && (it.worker, it.time) == (parent.worker, parent.created)
-        };
-        starts.iter().position(|start| is_parent(&start))
-    });
-    let parents: Vec<_> = parents.collect();
-    assert_eq!(parents, [None, Some(0), Some(1), Some(0), Some(3), Some(0)]);
-}
-
-/// A child's children stand and fall with the rule of the session that began it all.
-#[test]
-fn a_new_policy_judges_a_grandchild_by_the_rule_of_the_first() {
-    let contact = register("sip:p@10.0.0.1:5070");
-    let called = swapped(Frame::udp(REGISTRAR, "10.0.0.1:5070", call(30_000)));
-    let audio = || Frame::udp("10.0.0.1:40000", "192.0.2.69:30000", "rtp");
-    let played = play(
-        &telephony(),
-        &[
-            inside(0.0, &Frame::udp(PHONE, REGISTRAR, contact), "forward original first s0 new"),
-            outside(1.0, &called, "forward original first s1 new"),
-            inside(1.1, &audio(), "forward original first s2 new"),
-            change(2.0, |plan| "renamed".clone_into(&mut plan.policy.rules[0].name)),
-            inside(2.1, &audio(), "forward original one_way s2"),
-            // The child is still read.
-            outside(
-                2.2,
-                &swapped(Frame::udp(REGISTRAR, "10.0.0.1:5070", call(30_002))),
-                "forward original one_way s1",
-            ),
-            inside(
-                2.3,
-                &Frame::udp("10.0.0.1:40000", "192.0.2.69:30002", "rtp"),
-                "forward original first s3 new",
-            ),
-            change(3.0, |plan| plan.policy.rules[0].services = services(&["ftp"])),
-            inside(3.1, &audio(), "drop no_rule"),
-            outside(3.2, &called, "drop no_rule"),
-        ],
-    );
-    assert_eq!(played.rule(3), "renamed");
-}
-
-/// A connection that is announced to be read is read from its SYN on.
-#[test]
-fn a_tcp_child_is_read_from_its_syn_on() {
-    const CALLER: &str = "192.0.2.69:50000";
-    const CALLED: &str = "10.0.0.1:5070";
-    let contact = register("sip:p@10.0.0.1:5070;transport=tcp");
-    let tcp = |flags, sequence, acknowledgement, payload: &[u8]| Tcp {
-        flags,
-        sequence,
-        acknowledgement,
-        payload: payload.to_vec(),
-        ..TCP
-    };
-    let down = |tcp| swapped(Frame::tcp(CALLER, CALLED, tcp));
-    let up = |tcp| Frame::tcp(CALLED, CALLER, tcp);
-    let invite = call(30_000);
-    let (head, tail) = invite.as_bytes().split_at(100);
-    let audio = Frame::udp("10.0.0.1:40000", "192.0.2.69:30000", "rtp");
-    play(
-        &telephony(),
-        &[
-            inside(0.0, &Frame::udp(PHONE, REGISTRAR, contact), "forward original first s0 new"),
-            outside(1.0, &down(tcp(SYN, 99, 0, b"")), "forward original syn_sent s1 new"),
-            inside(1.1, &up(tcp(SYN_ACK, 499, 100, b"")), "forward reply syn_received s1"),
-            outside(1.2, &down(tcp(ACK, 100, 500, b"")), "forward original established s1"),
-            // The second half first: it can be put in its place only if the first number is known.
-            outside(1.3, &down(tcp(PSH_ACK, 200, 500, tail)), "forward original established s1"),
-            inside(1.4, &audio, "drop no_rule"),
-            outside(1.5, &down(tcp(PSH_ACK, 100, 500, head)), "forward original established s1"),
-            inside(1.6, &audio, "forward original first s2 new"),
-        ],
-    );
 }

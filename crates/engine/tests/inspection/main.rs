@@ -12,6 +12,7 @@
 )]
 
 mod captures;
+mod children;
 mod configured_screens;
 mod corpus;
 mod datagrams;
@@ -26,14 +27,15 @@ mod invariants;
 mod lifetimes;
 mod limits;
 mod pressure;
+mod readers;
 mod recorded;
 mod reload;
 mod replies;
-mod ringing;
 mod screens;
 mod steering;
 mod tcp;
 mod traffic;
 mod transcript;
+mod tunnels;
 mod udp_icmp;
 mod vectors;

@@ -7,6 +7,7 @@
 //!      box, gateway, flags            above it: how it is read
 //!   3  source                     10  parent: lower address
 //!   5  destination                12  parent: upper address
+//!                                 14  parent: where its children are counted
 //! ```
 
 use core::net::IpAddr;
@@ -14,10 +15,10 @@ use core::net::IpAddr;
 use crate::key::{Addresses, Context, Endpoints, Key, Side};
 use crate::time::Time;
 
-use super::{Expectation, Parent};
+use super::{Expectation, Life, Parent};
 
 /// Words of a payload.
-pub(super) const WORDS: usize = 14;
+pub(super) const WORDS: usize = 15;
 
 const SOURCE_V6: u8 = 1;
 const DESTINATION_V6: u8 = 2;
@@ -82,6 +83,7 @@ pub(super) fn pack(expectation: &Expectation, hash: u64) -> [u64; WORDS] {
         low(lower),
         high(upper),
         low(upper),
+        two(parent.life.place, parent.life.number),
     ]
 }
 
@@ -102,6 +104,7 @@ pub(super) fn unpack(words: &[u64; WORDS]) -> Expectation {
         lower_low,
         upper_high,
         upper_low,
+        life,
     ] = *words;
     let [
         protocol,
@@ -116,6 +119,7 @@ pub(super) fn unpack(words: &[u64; WORDS]) -> Expectation {
     let [context, child_ports] = apart(place);
     let [destination_port, source_port] = ports_of(child_ports);
     let [slot, parent_ports] = apart(slot);
+    let [place, number] = apart(life);
     let context = Context::from_bits(context);
     let [lower, upper] = [wide(lower_high, lower_low), wide(upper_high, upper_low)];
     let addresses = if flags & PARENT_V6 == 0 {
@@ -144,6 +148,7 @@ pub(super) fn unpack(words: &[u64; WORDS]) -> Expectation {
             worker: u16::from_be_bytes([worker_high, worker_low]),
             slot,
             created: Time::from_millis(created & CREATED),
+            life: Life { place, number },
             key,
             initiator: Side(u8::from(flags & UPPER_INITIATES != 0)),
             in_port: parent_in_port,

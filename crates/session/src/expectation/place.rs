@@ -36,7 +36,7 @@ const NEXT: u64 = 4;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Mark(u64);
 
-/// A state and a payload of so many words. Two cache lines with fourteen.
+/// A state and a payload of so many words. Two cache lines with fifteen.
 #[derive(Debug)]
 #[repr(align(64))]
 pub(super) struct Place<const WORDS: usize> {

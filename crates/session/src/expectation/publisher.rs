@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::time::Time;
 
 use super::place::Mark;
-use super::{Expectation, Expectations, bucket, pack, unpack};
+use super::{Expectation, Expectations, Held, Life, bucket, pack, unpack};
 
 wire::named! {
     /// How an expectation ends that nobody claims.
@@ -20,6 +20,8 @@ wire::named! {
         Replaced = "replaced",
         /// The policy does not have that session read any more.
         PolicyChanged = "policy_changed",
+        /// The session took it back: the call ended, say, or was refused.
+        Withdrawn = "withdrawn",
     }
 }
 
@@ -45,6 +47,8 @@ struct Book {
     mark: Option<Mark>,
     deadline: Time,
     gateway: u8,
+    standing: bool,
+    group: u32,
     /// Counts publications: the lower is the older.
     sequence: u64,
     /// Neighbours among those of the gateway, from older to newer.
@@ -73,13 +77,15 @@ pub struct Publisher {
     due: Time,
     /// The next place of a round; none is under way at the end.
     at: usize,
+    /// Ties that count no living session's children.
+    free: Vec<u32>,
 }
 
 impl Publisher {
     /// How many gateways may be told apart.
     pub const GATEWAYS: usize = 16;
     /// Octets of books for each place.
-    pub(super) const BOOK: usize = size_of::<Book>();
+    pub(super) const BOOK: usize = size_of::<Book>() + size_of::<u32>();
 
     /// The writer of a worker's region. There must be one at most.
     ///
@@ -88,11 +94,14 @@ impl Publisher {
     #[must_use]
     pub fn new(table: Arc<Expectations>, worker: u16) -> Self {
         let region = usize::from(worker);
-        let places = table.regions[region].len();
+        let places = table.regions[region].places.len();
+        let ties = u32::try_from(table.regions[region].ties.len()).unwrap_or(u32::MAX);
         let book = Book {
             mark: None,
             deadline: Time::ZERO,
             gateway: 0,
+            standing: false,
+            group: 0,
             sequence: 0,
             older: NONE,
             newer: NONE,
@@ -106,6 +115,7 @@ impl Publisher {
             booked: 0,
             due: Time::ZERO,
             at: places,
+            free: (0..ties).rev().collect(),
         }
     }
 
@@ -121,45 +131,90 @@ impl Publisher {
         self.books.len()
     }
 
-    /// Publishes an expectation. The oldest of its gateway gives way to it if there are `most` of that
-    /// gateway already, and the oldest of its bucket if that is full; `ended` is told, by gateway.
+    /// Publishes an expectation, in the place of one that is the same but for its deadline. The oldest of its gateway gives
+    /// way to it if there are `most` of that gateway already, and the oldest of its bucket if that is full; `ended` is
+    /// told, by gateway. `group` is what [`Self::is_of`] goes by.
     pub fn publish(
         &mut self,
         now: Time,
         expectation: &Expectation,
+        group: u32,
         most: u32,
         ended: &mut impl FnMut(u8, Ended),
     ) -> Ticket {
+        let Expectation { context, protocol, source, destination, destination_port, .. } =
+            *expectation;
+        let hash = self.table.hash(context, protocol, source, (destination, destination_port));
+        if let Some(same) = self.same(hash, expectation) {
+            self.end(same, Ended::Replaced, ended);
+        }
         let gateway = usize::from(expectation.gateway) % Self::GATEWAYS;
         let order = self.orders[gateway];
         if order.count >= most.max(1) && order.oldest != NONE {
             self.end(order.oldest, Ended::Evicted, ended);
         }
-        let Expectation { context, protocol, source, destination, destination_port, .. } =
-            *expectation;
-        let hash = self.table.hash(context, protocol, source, (destination, destination_port));
         let place = self.room(now, hash, ended);
         self.table.one_more();
-        let mark =
-            self.table.regions[self.region][place as usize].publish(&pack(expectation, hash));
-        self.enter(now, place, mark, expectation, gateway);
+        let mark = self.table.regions[self.region].places[place as usize]
+            .publish(&pack(expectation, hash));
+        self.enter(now, place, mark, expectation, group);
         Ticket { place, mark }
+    }
+
+    /// The place of an expectation that is the same, but for its deadline.
+    fn same(&self, hash: u64, expectation: &Expectation) -> Option<u32> {
+        let places = &self.table.regions[self.region].places;
+        let place = bucket(places.len(), hash).find(|place| {
+            let Some(mark) = self.books[*place].mark else { return false };
+            places[*place].content(mark).is_some_and(|words| {
+                let known = unpack(&words);
+                Expectation { deadline: expectation.deadline, ..known } == *expectation
+            })
+        })?;
+        u32::try_from(place).ok()
     }
 
     /// Whether an expectation can still be claimed, its deadline apart.
     #[must_use]
     pub fn is_alive(&self, ticket: Ticket) -> bool {
-        self.table.regions[self.region][ticket.place as usize].is_alive(ticket.mark)
+        self.table.regions[self.region].places[ticket.place as usize].is_alive(ticket.mark)
     }
 
-    /// Whether an expectation is alive and for the same connection.
+    /// Whether nothing has ended an expectation that stands, and its deadline is not over.
     #[must_use]
-    pub fn is_same(&self, ticket: Ticket, expectation: &Expectation) -> bool {
-        let words = self.table.regions[self.region][ticket.place as usize].content(ticket.mark);
-        words.is_some_and(|words| {
-            let known = unpack(&words);
-            Expectation { deadline: expectation.deadline, ..known } == *expectation
-        })
+    pub fn stands(&self, ticket: Ticket, now: Time) -> bool {
+        self.book(ticket).is_some_and(|book| book.standing && now < book.deadline)
+    }
+
+    /// Whether an expectation that has not ended is of this group.
+    #[must_use]
+    pub fn is_of(&self, ticket: Ticket, group: u32) -> bool {
+        self.book(ticket).is_some_and(|book| book.group == group)
+    }
+
+    fn book(&self, ticket: Ticket) -> Option<&Book> {
+        self.books.get(ticket.place as usize).filter(|book| book.mark == Some(ticket.mark))
+    }
+
+    /// Begins to count the children of a session. [`Life::NONE`]: there are as many that are counted as there may be.
+    pub fn begin_life(&mut self) -> Life {
+        let Some(place) = self.free.pop() else { return Life::NONE };
+        let number = self.table.regions[self.region].ties[place as usize].begin();
+        Life { place, number }
+    }
+
+    /// The session has ended, and its children do not matter any more. It must not be told twice.
+    pub fn end_life(&mut self, life: Life) {
+        if life != Life::NONE {
+            self.free.push(life.place);
+        }
+    }
+
+    /// Whether children of a session live, or have lived.
+    #[must_use]
+    pub fn held(&self, life: Life) -> Held {
+        let tie = self.table.regions[self.region].ties.get(life.place as usize);
+        tie.map_or(Held { now: false, ever: false }, |tie| tie.held(life.number))
     }
 
     /// Ends an expectation, if nothing has ended it yet.
@@ -181,7 +236,7 @@ impl Publisher {
         let end = (self.at + STEP).min(self.books.len());
         for place in self.at..end {
             let Book { mark: Some(mark), deadline, .. } = self.books[place] else { continue };
-            let alive = self.table.regions[self.region][place].is_alive(mark);
+            let alive = self.table.regions[self.region].places[place].is_alive(mark);
             if !alive || deadline <= now {
                 self.end(u32::try_from(place).unwrap_or(NONE), Ended::Expired, ended);
             } else {
@@ -194,7 +249,7 @@ impl Publisher {
 
     /// A place of the hash's bucket that nothing stands in any more.
     fn room(&mut self, now: Time, hash: u64, ended: &mut impl FnMut(u8, Ended)) -> u32 {
-        let region = &self.table.regions[self.region];
+        let region = &self.table.regions[self.region].places;
         let of_bucket = |place: usize| {
             let Book { mark, deadline, sequence, .. } = self.books[place];
             // Whatever is over goes before the oldest of those that are not.
@@ -213,14 +268,16 @@ impl Publisher {
         place
     }
 
-    fn enter(&mut self, now: Time, place: u32, mark: Mark, of: &Expectation, gateway: usize) {
+    fn enter(&mut self, now: Time, place: u32, mark: Mark, of: &Expectation, group: u32) {
         self.sequence += 1;
-        let order = &mut self.orders[gateway];
+        let order = &mut self.orders[usize::from(of.gateway) % Self::GATEWAYS];
         let before = order.newest;
         self.books[place as usize] = Book {
             mark: Some(mark),
             deadline: of.deadline,
             gateway: of.gateway,
+            standing: of.standing,
+            group,
             sequence: self.sequence,
             older: before,
             newer: NONE,
@@ -245,7 +302,7 @@ impl Publisher {
     fn end(&mut self, place: u32, why: Ended, ended: &mut impl FnMut(u8, Ended)) {
         let Book { mark, gateway, older, newer, .. } = self.books[place as usize];
         let Some(mark) = mark else { return };
-        if self.table.regions[self.region][place as usize].retire(mark) {
+        if self.table.regions[self.region].places[place as usize].retire(mark) {
             self.table.one_less();
             ended(gateway, why);
         }

@@ -23,7 +23,7 @@ fn announce(table: &Arc<Expectations>, worker: u16, rounds: u16) -> u64 {
         let now = Time::from_millis(round.into());
         let deadline = Time::from_millis(u64::from(round) + 50);
         let expectation = Expectation { deadline, ..data(port(worker, round)) };
-        let ticket = publisher.publish(now, &expectation, 40, &mut count);
+        let ticket = publisher.publish(now, &expectation, 0, 40, &mut count);
         match round % 64 {
             0 => thread::yield_now(),
             1..24 => publisher.retire(ticket, Ended::ParentEnded, &mut count),
@@ -78,4 +78,41 @@ fn each_expectation_ends_once_whoever_looks() {
     });
     assert_eq!(ended + claims.into_inner(), 2 * u64::from(rounds));
     assert_eq!(table.alive(), 0);
+}
+
+/// Children come to one life after another while each ends: a life is held by its own children only, and none is left over.
+#[test]
+fn lives_follow_each_other_while_children_come_and_go() {
+    let rounds = rounds();
+    let table = Arc::new(Expectations::new(1, 8, 7));
+    let word = AtomicU64::new(0);
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while !done.load(Ordering::Relaxed) {
+                    let parent = data(1).parent;
+                    let [place, number] =
+                        [32, 0].map(|shift| word.load(Ordering::Acquire) >> shift);
+                    let [place, number] = [place, number & 0xffff_ffff]
+                        .map(|part| u32::try_from(part).expect("half of a word"));
+                    let parent = Parent { life: Life { place, number }, ..parent };
+                    if table.join(&parent) {
+                        table.leave(&parent);
+                    }
+                }
+            });
+        }
+        let mut publisher = Publisher::new(Arc::clone(&table), 0);
+        for _ in 0..rounds {
+            let life = publisher.begin_life();
+            let parent = Parent { life, ..data(1).parent };
+            word.store(u64::from(life.place) << 32 | u64::from(life.number), Ordering::Release);
+            assert!(table.join(&parent));
+            assert!(publisher.held(life).now);
+            table.leave(&parent);
+            publisher.end_life(life);
+        }
+        done.store(true, Ordering::Relaxed);
+    });
 }

@@ -28,6 +28,7 @@ pub(super) fn data(port: u16) -> Expectation {
             worker: 0,
             slot: 7,
             created: Time::from_millis(1234),
+            life: Life::NONE,
             key,
             initiator,
             in_port: 0,
@@ -61,7 +62,7 @@ impl Rig {
     fn publish(&mut self, worker: usize, second: u64, expectation: &Expectation) -> Ticket {
         let Self { publishers, ended, .. } = self;
         let now = Time::from_secs(second);
-        publishers[worker].publish(now, expectation, u32::MAX, &mut |_, why| ended.push(why))
+        publishers[worker].publish(now, expectation, 0, u32::MAX, &mut |_, why| ended.push(why))
     }
 
     fn retire(&mut self, worker: usize, ticket: Ticket) {
@@ -193,7 +194,7 @@ fn the_oldest_makes_room() {
     let most = |two: &mut Rig, gateway, port| {
         let Rig { publishers, ended, .. } = two;
         let expectation = Expectation { gateway, ..data(port) };
-        publishers[0].publish(Time::ZERO, &expectation, 3, &mut |_, why| ended.push(why));
+        publishers[0].publish(Time::ZERO, &expectation, 0, 3, &mut |_, why| ended.push(why));
     };
     for port in 0..5 {
         most(&mut two, 0, 5000 + port);
@@ -205,14 +206,56 @@ fn the_oldest_makes_room() {
 }
 
 #[test]
-fn the_same_is_known_again() {
+fn the_same_takes_the_place_of_what_was_said_before() {
     let mut one = Rig::new(1, 64);
     let ticket = one.publish(0, 0, &data(5000));
     let later = Expectation { deadline: Time::from_secs(77), ..data(5000) };
-    assert!(one.publishers[0].is_same(ticket, &later), "but for its deadline");
-    assert!(!one.publishers[0].is_same(ticket, &data(5001)));
-    one.retire(0, ticket);
-    assert!(!one.publishers[0].is_same(ticket, &data(5000)));
+    let again = one.publish(0, 1, &later);
+    assert_eq!((&one.ended[..], one.table.alive()), (&[Ended::Replaced][..], 1));
+    assert!(!one.publishers[0].is_alive(ticket) && one.publishers[0].is_alive(again));
+    one.publish(0, 2, &Expectation { source_port: Some(20), ..later });
+    assert_eq!((one.ended.len(), one.table.alive()), (1, 2), "another");
+}
+
+#[test]
+fn a_group_is_known_until_it_ends() {
+    let mut one = Rig::new(1, 64);
+    let publisher = &mut one.publishers[0];
+    let standing = Expectation { standing: true, ..data(5000) };
+    let ticket = publisher.publish(Time::ZERO, &standing, 7, u32::MAX, &mut |_, _| {});
+    assert!(publisher.is_of(ticket, 7) && !publisher.is_of(ticket, 0));
+    assert!(publisher.stands(ticket, Time::from_secs(29)));
+    assert!(!publisher.stands(ticket, Time::from_secs(30)), "its time is over");
+    publisher.retire(ticket, Ended::Withdrawn, &mut |_, _| {});
+    assert!(!publisher.is_of(ticket, 7) && !publisher.stands(ticket, Time::ZERO));
+}
+
+/// A parent is held while one of its children lives, wherever they are; its successor in the same place is not.
+#[test]
+fn children_hold_their_parent() {
+    let mut two = Rig::new(2, 16);
+    let life = two.publishers[1].begin_life();
+    let parent = Parent { worker: 1, life, ..data(5000).parent };
+    let held = |two: &Rig, life| {
+        let Held { now, ever } = two.publishers[1].held(life);
+        (now, ever)
+    };
+    assert_eq!(held(&two, life), (false, false));
+    assert!(two.table.join(&parent) && two.table.join(&parent));
+    two.table.leave(&parent);
+    assert_eq!(held(&two, life), (true, true));
+    two.table.leave(&parent);
+    assert_eq!(held(&two, life), (false, true));
+    two.publishers[1].end_life(life);
+    let next = two.publishers[1].begin_life();
+    assert!(!two.table.join(&parent), "that one has ended");
+    two.table.leave(&parent);
+    assert_eq!(held(&two, next), (false, false));
+    let stranger = Parent { worker: 9, ..parent };
+    assert!(!two.table.join(&stranger) && !two.table.join(&Parent { life: Life::NONE, ..parent }));
+    // As many as there are places: eight in each region, and one is taken.
+    let rest: Vec<_> = (0..8).map(|_| two.publishers[1].begin_life()).collect();
+    assert_eq!(rest.iter().filter(|life| **life == Life::NONE).count(), 1);
 }
 
 proptest! {
@@ -242,6 +285,7 @@ proptest! {
                 worker: numbers[4],
                 slot,
                 created: Time::from_millis(u64::from(times[1]) << 12),
+                life: Life { place: slot.rotate_left(3), number: times[0].rotate_left(9) },
                 key,
                 initiator,
                 in_port: octets[4],

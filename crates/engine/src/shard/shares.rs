@@ -1,0 +1,170 @@
+//! How what readers take is divided among the sources of the sessions that they read: places, and memory beyond what each
+//! reader may have.
+//!
+//! Of either a source may have as much as is left for all others, and always a small part: one alone gets half, the next a
+//! quarter, and however many take what they can, there is something left for the next. (Choudhury and Hahne, Dynamic
+//! Queue Length Thresholds, 1998, with the factor 1.)
+
+use core::net::IpAddr;
+
+use ahash::RandomState;
+use hashbrown::HashMap;
+
+/// What a source may always have: one of so many parts.
+const PARTS: usize = 64;
+
+/// What is taken, in all and by source.
+#[derive(Debug)]
+pub(super) struct Shares {
+    by_source: HashMap<IpAddr, Taken, RandomState>,
+    taken: Taken,
+    most: Taken,
+}
+
+/// Places and octets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Taken {
+    pub(super) places: usize,
+    pub(super) octets: usize,
+}
+
+impl Shares {
+    /// Octets that the map takes for each place.
+    pub(super) const EACH: usize = size_of::<(IpAddr, Taken)>() + 1;
+
+    /// Nothing is taken of `most`. `seed`: the secret of the map's hash.
+    pub(super) fn new(seed: u64, most: Taken) -> Self {
+        let hasher =
+            RandomState::with_seeds(seed, !seed, seed.rotate_left(23), seed.rotate_left(46));
+        Self { by_source: HashMap::with_hasher(hasher), taken: Taken::default(), most }
+    }
+
+    /// Whether a place is left.
+    pub(super) fn has_place(&self) -> bool {
+        self.taken.places < self.most.places
+    }
+
+    /// Whether more than half of the places are taken.
+    pub(super) fn is_filling(&self) -> bool {
+        self.taken.places > self.most.places / 2
+    }
+
+    /// Whether a source may have one more place, if there is one.
+    pub(super) fn may_enter(&self, source: IpAddr) -> bool {
+        self.of(source).places < share(self.most.places, self.taken.places)
+    }
+
+    /// Octets that a reader of a session of this source may take beyond what it has.
+    pub(super) fn room(&self, source: IpAddr) -> usize {
+        let Taken { octets, .. } = self.taken;
+        let left = self.most.octets.saturating_sub(octets);
+        // While a quarter is not reached no source can have more than its share after one packet either.
+        if octets <= self.most.octets / 4 {
+            return left / 2;
+        }
+        left.min(share(self.most.octets, octets).saturating_sub(self.of(source).octets))
+    }
+
+    /// A session of the source is read.
+    pub(super) fn enter(&mut self, source: IpAddr) {
+        self.taken.places += 1;
+        self.by_source.entry(source).or_default().places += 1;
+    }
+
+    /// One of its sessions is read no more, whose reader held so many octets.
+    pub(super) fn leave(&mut self, source: IpAddr, octets: usize) {
+        self.hold(source, octets, 0);
+        self.taken.places -= 1;
+        if let hashbrown::hash_map::Entry::Occupied(mut entry) = self.by_source.entry(source) {
+            entry.get_mut().places -= 1;
+            if entry.get().places == 0 {
+                entry.remove();
+            }
+        }
+    }
+
+    /// What one of its readers holds is another number.
+    pub(super) fn hold(&mut self, source: IpAddr, before: usize, after: usize) {
+        if before == after {
+            return;
+        }
+        self.taken.octets = self.taken.octets + after - before;
+        if let Some(taken) = self.by_source.get_mut(&source) {
+            taken.octets = taken.octets + after - before;
+        }
+    }
+
+    fn of(&self, source: IpAddr) -> Taken {
+        self.by_source.get(&source).copied().unwrap_or_default()
+    }
+
+    #[cfg(test)]
+    fn is_empty(&self) -> bool {
+        self.by_source.is_empty() && self.taken == Taken::default()
+    }
+}
+
+/// What one may have of so much, of which so much is taken.
+fn share(most: usize, taken: usize) -> usize {
+    most.saturating_sub(taken).max(most.div_ceil(PARTS))
+}
+
+#[cfg(test)]
+mod tests {
+    use core::net::Ipv4Addr;
+
+    use super::*;
+
+    fn source(number: u32) -> IpAddr {
+        IpAddr::V4(Ipv4Addr::from_bits(0x0a00_0000 + number))
+    }
+
+    /// Each takes what it can, one after the other.
+    #[test]
+    fn who_comes_next_finds_a_share() {
+        let most = Taken { places: 1024, octets: 1 << 20 };
+        let mut shares = Shares::new(7, most);
+        let mut taken = Vec::new();
+        for number in 0..4 {
+            let source = source(number);
+            let mut own = Taken::default();
+            while shares.may_enter(source) {
+                shares.enter(source);
+                own.places += 1;
+            }
+            while shares.room(source) >= 1024 {
+                shares.hold(source, own.octets, own.octets + 1024);
+                own.octets += 1024;
+            }
+            taken.push(own);
+        }
+        assert_eq!(taken.iter().map(|own| own.places).collect::<Vec<_>>(), [512, 256, 128, 64]);
+        let octets = taken.iter().map(|own| own.octets >> 10).collect::<Vec<_>>();
+        assert_eq!(octets, [512, 256, 128, 64]);
+        for (number, own) in (0..).zip(taken) {
+            for place in 0..own.places {
+                shares.leave(source(number), if place == 0 { own.octets } else { 0 });
+            }
+        }
+        assert!(shares.is_empty());
+    }
+
+    /// However many there are, all together have no more than there is.
+    #[test]
+    fn nobody_takes_what_is_not_there() {
+        let mut shares = Shares::new(7, Taken { places: 64, octets: 64 << 10 });
+        let mut octets = 0;
+        for number in 0..200 {
+            let source = source(number);
+            if shares.has_place() && shares.may_enter(source) {
+                shares.enter(source);
+                let room = shares.room(source);
+                shares.hold(source, 0, room);
+                octets += room;
+            }
+        }
+        assert!(!shares.has_place() && shares.is_filling());
+        assert!(octets <= 64 << 10, "{octets}");
+        assert_eq!(shares.taken, Taken { places: 64, octets });
+    }
+}
