@@ -28,3 +28,5 @@ pub(crate) const ACK_TOO_OLD: &str = "tcp_ack_too_old";
 pub(crate) const GATEWAY_BOUNCE: &str = "gateway_bounce";
 /// A gateway refuses it: a command too long to be read could hide where it wants to be connected to.
 pub(crate) const GATEWAY_OVERLONG: &str = "gateway_overlong";
+/// A packet of a PPTP tunnel bears the number of no call that was announced.
+pub(crate) const GRE_CALL_ID: &str = "gre_call_id";

@@ -108,14 +108,21 @@ impl<'a> Wire<'a> {
         let macs = [&self.site.inside, &self.site.outside].map(|host| host.mac("eth0"));
         let frame = Frame::ip(source, destination, Transport::Raw(GRE, gre))
             .macs(macs[from], macs[1 - from]);
-        let before = self.site.ctl().drops(reasons::NO_RULE);
+        let before = self.drops();
         self.ends[from].send(&frame.bytes());
         let arrived = self.ends[1 - from]
             .hear(SILENCE, |seen| seen.protocol == GRE && seen.source == source)
             .is_some();
-        let dropped = self.site.ctl().drops(reasons::NO_RULE) - before;
-        assert_eq!(dropped, u64::from(!arrived), "{:?}", self.site.ctl().all_drops());
+        assert_eq!(self.drops() - before, u64::from(!arrived), "{:?}", self.site.ctl().all_drops());
         arrived
+    }
+
+    /// What was dropped as of no tunnel, or as of another call than those of its tunnel.
+    fn drops(&self) -> u64 {
+        [reasons::NO_RULE, reasons::GRE_CALL_ID]
+            .map(|reason| self.site.ctl().drops(reason))
+            .iter()
+            .sum()
     }
 
     fn to_client(&self, source: Ipv4Addr, call: u16) -> bool {
@@ -136,8 +143,16 @@ fn a_call_lets_in_the_tunnel_of_its_two_ends() {
     assert!(!wire.to_client(OUTSIDE_V4, client), "nothing is announced yet");
     call(&mut talk, CALLS);
     assert!(!wire.to_client(OTHER_OUTSIDE, client), "another host");
+    assert!(!wire.to_client(OUTSIDE_V4, client + 1), "another call");
     assert!(wire.to_client(OUTSIDE_V4, client));
     assert!(wire.to_server(server));
+    assert_eq!(site.ctl().drops(reasons::GRE_CALL_ID), 0, "there was no tunnel yet");
+    for wrong in [client + 1, server] {
+        assert!(!wire.to_client(OUTSIDE_V4, wrong), "another call in the same tunnel");
+    }
+    assert_eq!(site.ctl().drops(reasons::GRE_CALL_ID), 2);
+    call(&mut talk, [client + 1, server + 1]);
+    assert!(wire.to_server(server + 1) && wire.to_client(OUTSIDE_V4, client + 1), "a second call");
     assert_conserved(&site);
 }
 
