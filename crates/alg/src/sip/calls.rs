@@ -115,7 +115,7 @@ impl Calls {
             return;
         }
         self.last(id, notes.room).contacts[from.index()] = Some(place);
-        place.expect(from, RINGING, group(id), notes);
+        place.expect(from, RINGING, notes);
     }
 
     /// The side that speaks has taken the call, as the one of this tag: it lasts until it is ended.
@@ -127,7 +127,7 @@ impl Calls {
         }
         for side in [from, from.reversed()] {
             if let Some(place) = call.contacts[side.index()] {
-                place.expect(side, CALL, group(id), notes);
+                place.expect(side, CALL, notes);
             }
         }
     }

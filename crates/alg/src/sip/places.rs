@@ -62,7 +62,7 @@ pub(super) fn expect_answers(
     let (_, came_from) = notes.peers.speaker(from);
     if port != came_from {
         let lifetime = if method == b"INVITE" { RINGING } else { TRANSACTION };
-        Place { protocol: UDP, port }.expect(from, lifetime, 0, notes);
+        Place { protocol: UDP, port }.expect(from, lifetime, notes);
     }
 }
 
@@ -83,14 +83,9 @@ impl Place {
             .then_some(Self { protocol: transport, port })
     }
 
-    /// Expects what the other side sends there.
-    pub(super) fn expect(
-        self,
-        from: Direction,
-        lifetime: Duration,
-        group: u32,
-        notes: &mut Notes<'_>,
-    ) {
+    /// Expects what the other side sends there. No call's end takes that back: a telephone has one place for its
+    /// registration and for all its calls.
+    pub(super) fn expect(self, from: Direction, lifetime: Duration, notes: &mut Notes<'_>) {
         let Self { protocol, port } = self;
         if port < PRIVILEGED {
             return notes.remark(Remark::PrivilegedPort);
@@ -105,7 +100,7 @@ impl Place {
             lifetime: Some(lifetime),
             read: Some(Protocol::Sip),
             standing: true,
-            group,
+            group: 0,
         });
     }
 }
@@ -175,7 +170,7 @@ impl Registrations {
         let seconds = granted.or_else(|| fields.expires.and_then(number)).or(asked);
         let lifetime = seconds.map_or(REGISTRATION, Duration::from_secs).min(REGISTRATION);
         if !lifetime.is_zero() {
-            place.expect(by, lifetime, 0, notes);
+            place.expect(by, lifetime, notes);
         }
     }
 }

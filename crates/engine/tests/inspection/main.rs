@@ -14,6 +14,7 @@
 mod captures;
 mod children;
 mod configured_screens;
+mod contacts;
 mod corpus;
 mod datagrams;
 mod deeds;

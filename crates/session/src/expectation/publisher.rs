@@ -35,6 +35,9 @@ pub struct Ticket {
 /// No place: the end of a list.
 const NONE: u32 = u32::MAX;
 
+/// Of what is never taken back.
+const NO_GROUP: u32 = 0;
+
 /// Places that one step of the timers looks at.
 const STEP: usize = 32;
 
@@ -131,7 +134,8 @@ impl Publisher {
         self.books.len()
     }
 
-    /// Publishes an expectation, in the place of one that is the same but for its deadline. The oldest of its gateway gives
+    /// Publishes an expectation, in the place of one that is the same but for its deadline: the later of the two holds,
+    /// and what was of no group stays so. The oldest of its gateway gives
     /// way to it if there are `most` of that gateway already, and the oldest of its bucket if that is full; `ended` is
     /// told, by gateway. `group` is what [`Self::is_of`] goes by.
     pub fn publish(
@@ -145,9 +149,16 @@ impl Publisher {
         let Expectation { context, protocol, source, destination, destination_port, .. } =
             *expectation;
         let hash = self.table.hash(context, protocol, source, (destination, destination_port));
-        if let Some(same) = self.same(hash, expectation) {
+        let (mut expectation, mut group) = (*expectation, group);
+        if let Some(same) = self.same(hash, &expectation) {
+            let before = self.books[same as usize];
+            expectation.deadline = expectation.deadline.max(before.deadline);
+            if before.group == NO_GROUP {
+                group = NO_GROUP;
+            }
             self.end(same, Ended::Replaced, ended);
         }
+        let expectation = &expectation;
         let gateway = usize::from(expectation.gateway) % Self::GATEWAYS;
         let order = self.orders[gateway];
         if order.count >= most.max(1) && order.oldest != NONE {

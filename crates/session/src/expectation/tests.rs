@@ -215,6 +215,9 @@ fn the_same_takes_the_place_of_what_was_said_before() {
     assert!(!one.publishers[0].is_alive(ticket) && one.publishers[0].is_alive(again));
     one.publish(0, 2, &Expectation { source_port: Some(20), ..later });
     assert_eq!((one.ended.len(), one.table.alive()), (1, 2), "another");
+    let sooner = one.publish(0, 3, &data(5000));
+    assert!(one.publishers[0].is_alive(sooner));
+    assert_eq!(one.claim(76, &syn(5000)), Some(later), "the later deadline holds");
 }
 
 #[test]
@@ -228,6 +231,11 @@ fn a_group_is_known_until_it_ends() {
     assert!(!publisher.stands(ticket, Time::from_secs(30)), "its time is over");
     publisher.retire(ticket, Ended::Withdrawn, &mut |_, _| {});
     assert!(!publisher.is_of(ticket, 7) && !publisher.stands(ticket, Time::ZERO));
+    // What nobody takes back stays so, though a call announces the same.
+    for group in [0, 7] {
+        let ticket = publisher.publish(Time::ZERO, &standing, group, u32::MAX, &mut |_, _| {});
+        assert!(publisher.is_of(ticket, 0));
+    }
 }
 
 /// A parent is held while one of its children lives, wherever they are; its successor in the same place is not.
