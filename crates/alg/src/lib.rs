@@ -13,11 +13,8 @@
 //! What is not here: the table of expectations and who may claim them (`session`, `engine`), addresses to
 //! translate, and any decision whether a gateway is wanted: that is the rule's.
 //!
-//! Nor is H.323. Its messages are ASN.1 in the aligned packed encoding, in which nothing can be passed over
-//! whose definition is not known: the address of a stream follows on the capabilities of its codec, so that
-//! reading it takes nearly all the definitions of H.225 and H.245. The encoding itself is no obstacle (the
-//! library rasn decodes it, with bounded depth and memory); the definitions, and captures or peers to hold
-//! them to, are. And H.245 runs on a connection that H.225 announces, which would have to be read in its turn.
+//! A connection that is announced may be a control conversation in its turn (H.245 by H.225.0, for one): an
+//! announcement says which protocol's reader it is for.
 //!
 //! Invariants: no input makes a reader panic, allocate beyond its bound, or take more time than is
 //! proportional to the payload; a gateway announces no address that it has not been told or has not
@@ -27,6 +24,7 @@
 mod announcement;
 mod dialogue;
 mod ftp;
+mod h323;
 mod irc;
 mod line;
 mod media;

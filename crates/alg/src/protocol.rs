@@ -17,5 +17,9 @@ wire::named! {
         Pptp = "pptp",
         /// MGCP (RFC 3435): a call agent makes connections at a gateway.
         Mgcp = "mgcp",
+        /// H.323: registration with a gatekeeper (RAS) in datagrams, call signalling over TCP (H.225.0).
+        H323 = "h323",
+        /// The control channel of an H.323 call (H.245), which call signalling announces.
+        H245 = "h245",
     }
 }

@@ -5,6 +5,7 @@ use wire::SeqNum;
 
 use crate::dialogue::{Dialogue, Progress};
 use crate::ftp::Ftp;
+use crate::h323::{H245, H323};
 use crate::irc::Irc;
 use crate::media::{CALL, FEW, MANY};
 use crate::mgcp::Mgcp;
@@ -47,6 +48,8 @@ enum Speaking {
     Rtsp(Rtsp),
     Pptp(Pptp),
     Mgcp(Mgcp),
+    H323(Box<H323>),
+    H245(Box<H245>),
 }
 
 impl Speaking {
@@ -59,6 +62,8 @@ impl Speaking {
             Protocol::Rtsp => Self::Rtsp(Rtsp::default()),
             Protocol::Pptp => Self::Pptp(Pptp::default()),
             Protocol::Mgcp => Self::Mgcp(Mgcp::default()),
+            Protocol::H323 => Self::H323(Box::default()),
+            Protocol::H245 => Self::H245(Box::default()),
         }
     }
 
@@ -66,7 +71,13 @@ impl Speaking {
         match self {
             Self::Sip(dialogue) => dialogue.held(),
             Self::Mgcp(dialogue) => dialogue.held(),
-            Self::Ftp(_) | Self::Irc(_) | Self::Tftp(_) | Self::Rtsp(_) | Self::Pptp(_) => 0,
+            Self::H323(dialogue) => dialogue.held(),
+            Self::Ftp(_)
+            | Self::Irc(_)
+            | Self::Tftp(_)
+            | Self::Rtsp(_)
+            | Self::Pptp(_)
+            | Self::H245(_) => 0,
         }
     }
 
@@ -79,6 +90,8 @@ impl Speaking {
             Self::Rtsp(dialogue) => dialogue,
             Self::Pptp(dialogue) => dialogue,
             Self::Mgcp(dialogue) => dialogue,
+            Self::H323(dialogue) => &mut **dialogue,
+            Self::H245(dialogue) => &mut **dialogue,
         }
     }
 }

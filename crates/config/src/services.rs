@@ -226,12 +226,12 @@ const READING: [(&str, SetReading, &[Gateway]); 2] = [
     (
         "strict",
         |reading, wanted| reading.strict = wanted,
-        &[Gateway::Ftp, Gateway::Sip, Gateway::Mgcp],
+        &[Gateway::Ftp, Gateway::Sip, Gateway::Mgcp, Gateway::H323],
     ),
     (
         "third_party",
         |reading, wanted| reading.third_party = wanted,
-        &[Gateway::Sip, Gateway::Mgcp, Gateway::Irc],
+        &[Gateway::Sip, Gateway::Mgcp, Gateway::Irc, Gateway::H323],
     ),
 ];
 
@@ -240,7 +240,7 @@ const fn carriers(gateway: Gateway) -> &'static [u8] {
     match gateway {
         Gateway::Ftp | Gateway::Rtsp | Gateway::Pptp | Gateway::Irc => &[TCP],
         Gateway::Tftp | Gateway::Mgcp => &[UDP],
-        Gateway::Sip => &[TCP, UDP],
+        Gateway::Sip | Gateway::H323 => &[TCP, UDP],
     }
 }
 

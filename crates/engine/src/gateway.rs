@@ -13,6 +13,7 @@ pub const fn reader_of(gateway: Gateway) -> Protocol {
         Gateway::Pptp => Protocol::Pptp,
         Gateway::Mgcp => Protocol::Mgcp,
         Gateway::Irc => Protocol::Irc,
+        Gateway::H323 => Protocol::H323,
     }
 }
 

@@ -142,6 +142,7 @@ const SERVICES: &[BuiltinService] = &[
     read_by(Gateway::Ftp, "ftp", &[tcp(21)]),
     plain("git", &[tcp(9418)]),
     plain("gre", &[ServiceMatch::Protocol(47)]),
+    read_by(Gateway::H323, "h323", &[tcp(1720), udp(1719)]),
     plain("http", &[tcp(80)]),
     plain("http-alt", &[tcp(8080)]),
     plain("https", &[tcp(443)]),
@@ -215,6 +216,7 @@ mod tests {
             SERVICES.iter().filter_map(|service| Some((service.name, service.gateway?))).collect();
         let expected = [
             ("ftp", Gateway::Ftp),
+            ("h323", Gateway::H323),
             ("irc", Gateway::Irc),
             ("mgcp", Gateway::Mgcp),
             ("pptp", Gateway::Pptp),

@@ -21,6 +21,8 @@ wire::named! {
         Mgcp = "mgcp",
         /// IRC, and the direct connections that its users offer each other.
         Irc = "irc",
+        /// H.323: registration, call signalling, H.245, and the media that they open.
+        H323 = "h323",
     }
 }
 

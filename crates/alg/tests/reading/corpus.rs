@@ -8,6 +8,7 @@ use session::Direction;
 
 use crate::dialogues::DIALOGUES;
 use crate::harness::{Manner, Order, Turn, parse, run};
+use crate::messages;
 
 fn folder(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz").join(name)
@@ -22,10 +23,13 @@ fn files(kind: &str, protocol: Protocol) -> Vec<PathBuf> {
     files
 }
 
-/// The dialogues written by hand of one protocol, each as several networks show it.
+/// The dialogues of one protocol that were written for this, each as several networks show it.
 fn seeds(protocol: Protocol) -> Vec<Vec<u8>> {
     let mut seeds = Vec::new();
-    for (_, how, turns) in DIALOGUES.iter().filter(|(of, ..)| *of == protocol) {
+    let by_hand = DIALOGUES.iter().filter(|(of, ..)| *of == protocol).map(|(_, how, turns)| {
+        (*how, turns.iter().map(|(from, octets)| (*from, octets.to_vec())).collect())
+    });
+    for (how, turns) in by_hand.chain(messages::dialogues(protocol)) {
         for network in 0..if how.datagrams { 1 } else { 8_u8 } {
             let orders = [Order::Forward, Order::Backward, Order::Swapped, Order::Twice];
             let turns: Vec<_> = turns
@@ -38,7 +42,7 @@ fn seeds(protocol: Protocol) -> Vec<Vec<u8>> {
                     ..Turn::whole(*from, octets)
                 })
                 .collect();
-            seeds.push(write(*how, &turns));
+            seeds.push(write(how, &turns));
         }
     }
     seeds
@@ -81,7 +85,7 @@ fn what_was_found_stays_mended() {
 }
 
 #[test]
-fn the_dialogues_written_by_hand_run_clean() {
+fn the_dialogues_written_for_this_run_clean() {
     for protocol in Protocol::ALL {
         for seed in seeds(*protocol) {
             run(*protocol, &seed);

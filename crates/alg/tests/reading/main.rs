@@ -4,3 +4,4 @@
 mod corpus;
 mod dialogues;
 mod harness;
+mod messages;

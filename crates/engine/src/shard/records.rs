@@ -324,7 +324,7 @@ const fn most_tickets(gateway: Gateway) -> usize {
     match gateway {
         // A trunk is one session with all the calls of a house, each with audio and video, both with their control, both
         // ways: a sixteenth of all that is expected.
-        Gateway::Sip | Gateway::Mgcp => EXPECTATIONS / 16,
+        Gateway::Sip | Gateway::Mgcp | Gateway::H323 => EXPECTATIONS / 16,
         Gateway::Ftp | Gateway::Tftp | Gateway::Rtsp | Gateway::Irc | Gateway::Pptp => 8,
     }
 }

@@ -23,6 +23,7 @@ mod exhaustive;
 mod explained;
 mod frame_sets;
 mod gateways;
+mod h323;
 mod harness;
 mod invariants;
 mod lifetimes;
