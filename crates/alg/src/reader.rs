@@ -137,8 +137,8 @@ impl Reader {
         }
     }
 
-    /// A SYN was seen in direction `from`: its first octet will have the number `first`. A repeated SYN
-    /// says the same; once octets have been seen it is ignored.
+    /// A SYN that opens a connection was seen in direction `from`: its first octet will have the number `first`. A
+    /// repeated SYN says the same; once octets have been seen it is ignored.
     pub fn begins(&mut self, from: Direction, first: SeqNum) {
         let stream = &mut self.streams[from.index()];
         if !self.stopped && !stream.is_running() {
@@ -147,19 +147,19 @@ impl Reader {
     }
 
     /// A SYN-ACK was seen in direction `from`: its first octet will have the number `first`, and `number` is what it
-    /// acknowledges.
+    /// acknowledges. It must be one that opens a connection, not one that passes beside it.
     ///
-    /// If octets have been seen, and these are not the numbers of their connection, the two sides have lost it and
-    /// begin another between the same ports: so does the reading.
+    /// If these are not the numbers of what has been seen, the two sides have lost that connection and begin another
+    /// between the same ports: so does the reading.
     pub fn answered(&mut self, from: Direction, first: SeqNum, number: SeqNum) {
         if self.stopped {
             return;
         }
         let [speaker, other] = [from, from.reversed()].map(|side| &self.streams[side.index()]);
-        let repeated = speaker.has_begun() && speaker.began_at(first);
         // With octets on the SYN (RFC 7413) it may acknowledge them.
-        let strange = speaker.is_running() || (other.is_running() && !other.reaches(number));
-        if strange && !repeated {
+        let strange = (speaker.is_running() && !speaker.began_at(first))
+            || (other.has_begun() && !other.reaches(number));
+        if strange {
             *self = Self::new(self.protocol);
             self.streams[from.reversed().index()].begin(number);
         }

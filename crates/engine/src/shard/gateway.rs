@@ -10,9 +10,9 @@ use arrayvec::ArrayVec;
 use policy::{PortIndex, RuleId};
 use session::expectation::{Ended, Expectation, Held, Life, Parent};
 use session::memory::Memory;
-use session::track::EvictionClass;
+use session::track::{EvictionClass, Track};
 use session::{Direction, Key, Side, Slot, Summary, Time, TimeoutClass};
-use wire::{SeqNum, Transport};
+use wire::{SeqNum, TcpSegment, Transport};
 
 use crate::counters::{Counter, Counters};
 use crate::frame::{Event, EventKind, Frame, Outbox};
@@ -51,13 +51,24 @@ impl Conversation {
         })
     }
 
-    /// Shows the reader a packet. It may take `room` octets for what it does not read at once.
-    pub(super) fn hear(&mut self, packet: &Packet<'_>, from: Direction, room: usize) -> Read {
+    /// Shows the reader a packet that the session's tracker has let pass. It may take `room` octets for what it does not
+    /// read at once.
+    pub(super) fn hear(
+        &mut self,
+        packet: &Packet<'_>,
+        from: Direction,
+        track: &Track,
+        room: usize,
+    ) -> Read {
         let Self { options, reader, peers, .. } = self;
         let mut notes = Notes::new(peers, *options);
         notes.room = room;
         let reading = match &packet.descriptor.transport {
             Transport::Udp(_) => reader.datagram(from, packet.payload(), &mut notes),
+            // Neither end takes anything from it (RFC 9293 §3.10.7.4, RFC 5961 §4.2).
+            Transport::Tcp(segment) if segment.flags.syn() && !opens(track, from, segment) => {
+                Reading::Pass
+            }
             Transport::Tcp(segment) => {
                 match (segment.flags.syn(), segment.flags.ack()) {
                     (true, true) => reader.answered(from, segment.seq + 1, segment.ack),
@@ -115,7 +126,8 @@ impl<F: Frame, M: Memory> Core<F, M> {
         slot: Slot,
         from: Direction,
     ) -> Option<DropReason> {
-        let read = self.records.hear(slot, |it, room| it.hear(packet, from, room));
+        let track = self.sessions.entry(slot).track;
+        let read = self.records.hear(slot, |it, room| it.hear(packet, from, &track, room));
         let Some(read) = read else {
             return self.check_call(turn, packet, lookup, slot, from);
         };
@@ -327,6 +339,18 @@ impl Counters {
         if let Some(gateway) = named(gateway) {
             self.increment(Counter::Unclaimed(gateway, why));
         }
+    }
+}
+
+/// Whether a SYN or SYN-ACK that has passed tells where its sender begins: the connection is half-open, and the tracker
+/// has taken the number. Others pass beside a living connection, to move nothing but what their receiver says of them.
+fn opens(track: &Track, from: Direction, segment: &TcpSegment) -> bool {
+    match track {
+        Track::Tcp(tcp) => {
+            tcp.eviction_class() == EvictionClass::HalfOpen
+                && tcp.next_numbers(from).0 == segment.end()
+        }
+        Track::Unused | Track::Udp(_) | Track::Icmp(_) | Track::Sctp(_) | Track::Other(_) => false,
     }
 }
 

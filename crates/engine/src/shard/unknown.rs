@@ -204,7 +204,7 @@ impl<F: Frame, M: Memory> Core<F, M> {
         let conversation = reads.map(|reads| {
             let mut conversation = Conversation::new(reads, &lookup.key, lookup.side);
             let room = self.records.room(conversation.source());
-            let read = conversation.hear(packet, Direction::Original, room);
+            let read = conversation.hear(packet, Direction::Original, &track, room);
             (conversation, read)
         });
         if let Some((conversation, read)) = &conversation

@@ -567,3 +567,56 @@ fn a_connection_that_begins_anew_is_read_anew() {
         play(&plan(), &steps);
     }
 }
+
+/// A SYN or SYN-ACK beside a living connection passes, and moves no reader: from either side, at once after the
+/// handshake or in its midst.
+#[test]
+fn what_passes_beside_a_connection_does_not_move_its_reader() {
+    let tcp = |flags, sequence, acknowledgement| Tcp { flags, sequence, acknowledgement, ..TCP };
+    let up = |tcp| Frame::tcp(CLIENT, FTPD, tcp);
+    let down = |tcp| swapped(Frame::tcp(FTPD, CLIENT, tcp));
+    let bounce = "PORT 203,0,113,9,0,22\r\n";
+    let refused = "drop gateway_bounce original established s0";
+
+    // The client moves its own side behind what it says next.
+    let mut steps = Vec::new();
+    let mut control = Control::open(&mut steps);
+    steps.extend([
+        control.answers(0.3, "220 hi\r\n", DOWN),
+        control.says(0.4, "NOOP\r\n", UP),
+        inside(0.5, &up(tcp(SYN_ACK, 101, 508)), UP),
+        control.says(0.6, bounce, refused),
+    ]);
+    play(&plan(), &steps);
+    for half_open in [true, false] {
+        let [syn, syn_ack, ack] = handshake(
+            0.0,
+            100,
+            500,
+            ["forward original syn_sent s0 new", "forward reply syn_received s0", UP],
+        );
+        let state = if half_open { "forward original syn_received s0" } else { UP };
+        let aside = |time| inside(time, &up(tcp(SYN, 50_000, 0)), state);
+        let mut steps = if half_open {
+            vec![syn, syn_ack, aside(0.15), ack]
+        } else {
+            vec![syn, syn_ack, ack, aside(0.25)]
+        };
+        let mut control = Control { client: 100, server: 500 };
+        steps.push(control.says(0.6, bounce, refused));
+        play(&plan(), &steps);
+    }
+
+    // The server has forgotten what the client has spoken.
+    let mut steps = Vec::new();
+    let mut control = Control::open(&mut steps);
+    let http = "POST / HTTP/1.1\r\nHost: b:21\r\n\r\n";
+    steps.extend([
+        control.says(0.3, http, UP),
+        control.answers(0.4, "x", DOWN),
+        outside(0.5, &down(tcp(SYN_ACK, 500, control.client)), DOWN),
+        control.says(0.6, "PORT 10,0,0,1,13,61\r\n", UP),
+    ]);
+    let played = play(&plan(), &steps);
+    assert_eq!(count(&played, Counter::Published(Gateway::Ftp)), 0);
+}
