@@ -21,6 +21,8 @@ use crate::{Notes, Remark};
 
 /// Commands that wait for their answer; of more, the oldest is forgotten.
 const COMMANDS: usize = 32;
+/// Messages of one datagram that are read. More are ignored, as [`Remark::Overlong`].
+const MESSAGES: usize = 32;
 
 /// An MGCP conversation.
 #[derive(Debug, Default)]
@@ -56,11 +58,17 @@ impl Dialogue for Mgcp {
 
     /// Messages may share a datagram, divided by lines of one dot (RFC 3435 §3.5.5).
     fn datagram(&mut self, from: Direction, octets: &[u8], notes: &mut Notes<'_>) -> Progress {
-        let mut rest = octets;
-        while !rest.trim_ascii().is_empty() {
+        let mut rest = octets.trim_ascii_end();
+        for _ in 0..MESSAGES {
+            if rest.is_empty() {
+                break;
+            }
             let (message, after) = first_message(rest);
             self.message(from, message, notes);
             rest = after;
+        }
+        if !rest.is_empty() {
+            notes.remark(Remark::Overlong);
         }
         Progress::Read(octets.len())
     }
@@ -192,6 +200,8 @@ fn hashed(endpoint: &[u8], call: &[u8]) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
     use session::Direction::{Original, Reply};
     use test_case::test_case;
 
@@ -313,6 +323,41 @@ mod tests {
                 ),
             ],
         );
+    }
+
+    #[test]
+    fn of_many_messages_the_first_are_read() {
+        let command = b"CRCX 2 aaln/1@gw.example MGCP 1.0\n.\n";
+        let answered = answer(200, 2, &audio(INSIDE, 3456));
+        let pair =
+            ["udp 192.0.2.1 > 10.0.0.1:3456 200s", "udp 192.0.2.1 > 10.0.0.1:3457 200s"].as_slice();
+        for (before, told) in [(MESSAGES - 1, pair), (MESSAGES, &["! overlong"])] {
+            let datagram = [&b"NTFY 9 aaln/1 MGCP 1.0\n.\n".repeat(before)[..], &answered].concat();
+            run(OPEN, &[(Reply, command.to_vec(), &[]), (Original, datagram, told)]);
+        }
+    }
+
+    /// Each octet is looked at a fixed number of times, whatever the datagram's messages.
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "it measures the reader, which knows no time")]
+    fn no_datagram_takes_long() {
+        let longest = 65_507;
+        let time = |datagram: &[u8]| {
+            let once = || {
+                let mut talk = talk(OPEN);
+                let begun = Instant::now();
+                talk.datagram(Original, datagram);
+                begun.elapsed()
+            };
+            (0..5).map(|_| once()).min().expect("five times")
+        };
+        let plain = time(&vec![b'x'; longest]);
+        for message in [&b".\n"[..], b"x\n.\n", b" \n.\n"] {
+            let mut datagram = message.repeat(longest / 2 / message.len());
+            datagram.resize(longest, b' ');
+            let taken = time(&datagram);
+            assert!(taken < 50 * plain, "{taken:?} for {message:?}, {plain:?} for one line");
+        }
     }
 
     #[test_case(&answer(200, 7, &audio(INSIDE, 3456)), &["! unasked"]; "an answer that nobody asked for")]
