@@ -10,7 +10,8 @@
 //!   through this box. An answer that says otherwise passes and opens nothing: the client alone suffers by
 //!   it, and most clients connect to the server's own address anyway.
 //! - A malformed command passes and opens nothing. Since a lenient server could read more into it than
-//!   stands there, it is refused where the rule asks for strictness. One too long to be read is refused in any
+//!   stands there, it is refused where the rule asks for strictness, and in any case if what stands there may be
+//!   read as another host's address. One too long to be read is refused in any
 //!   case: blanks before its address would hide it. Other lines may be as long as they like.
 //! - With strictness a `PORT` opens nothing before the server agrees to it by the reply to that very command:
 //!   replies are counted against commands.
@@ -161,9 +162,11 @@ impl Ftp {
         }
         let number = self.turns.next();
         let course = if verb.eq_ignore_ascii_case(PORT) {
-            self.active(target::of_port(argument), number, notes)
+            let target = target::of_port(argument).ok_or_else(|| target::host_of_port(argument));
+            self.active(target, number, notes)
         } else if verb.eq_ignore_ascii_case(EPRT) {
-            self.active(target::of_eprt(argument), number, notes)
+            let target = target::of_eprt(argument).ok_or_else(|| target::host_of_eprt(argument));
+            self.active(target, number, notes)
         } else if verb.eq_ignore_ascii_case(b"PASV") {
             self.ask(Asked::Passive, notes);
             Course::On
@@ -198,16 +201,25 @@ impl Ftp {
         }
     }
 
-    fn active(&mut self, target: Option<Target>, number: Number, notes: &mut Notes<'_>) -> Course {
-        let Some(target) = target else {
-            self.asked = None;
-            if notes.options.strict {
-                return Course::Refuse(Remark::Malformed);
+    /// The client asks to be connected to; if its words are malformed, perhaps at a host that they name all the same.
+    fn active(
+        &mut self,
+        target: Result<Target, Option<IpAddr>>,
+        number: Number,
+        notes: &mut Notes<'_>,
+    ) -> Course {
+        let client = notes.peers.speaker(CLIENT).0;
+        let target = match target {
+            Ok(target) => target,
+            Err(Some(host)) if host != client => return Course::Refuse(Remark::Bounce),
+            Err(_) if notes.options.strict => return Course::Refuse(Remark::Malformed),
+            Err(_) => {
+                self.asked = None;
+                notes.remark(Remark::Malformed);
+                return Course::On;
             }
-            notes.remark(Remark::Malformed);
-            return Course::On;
         };
-        if let Err(remark) = target.check(notes.peers.speaker(CLIENT).0) {
+        if let Err(remark) = target.check(client) {
             return Course::Refuse(remark);
         }
         if notes.options.strict || self.extended_only {

@@ -18,6 +18,39 @@ pub(super) fn of_port(argument: &[u8]) -> Option<Target> {
     }
 }
 
+/// The host in a malformed argument of PORT, as the most lenient server might read it: with blanks and signs before
+/// numbers, numbers cut to an octet, and anything behind.
+pub(super) fn host_of_port(argument: &[u8]) -> Option<IpAddr> {
+    let mut fields = argument.split(|octet| *octet == b',');
+    let mut octets = [0; 4];
+    for octet in &mut octets {
+        let field = fields.next()?;
+        // What isspace(3) calls so.
+        let blanks = field.iter().take_while(|blank| matches!(blank, b' ' | b'\t'..=b'\r')).count();
+        let (negative, digits) = match &field[blanks..] {
+            [b'-', digits @ ..] => (true, digits),
+            [b'+', digits @ ..] | digits => (false, digits),
+        };
+        let count = digits.iter().take_while(|digit| digit.is_ascii_digit()).count();
+        if count == 0 {
+            return None;
+        }
+        let number = digits[..count]
+            .iter()
+            .fold(0, |number: u8, digit| number.wrapping_mul(10).wrapping_add(digit - b'0'));
+        *octet = if negative { number.wrapping_neg() } else { number };
+    }
+    Some(Ipv4Addr::from(octets).into())
+}
+
+/// The host in a malformed argument of EPRT, likewise.
+pub(super) fn host_of_eprt(argument: &[u8]) -> Option<IpAddr> {
+    let (delimiter, rest) = delimited(argument)?;
+    let address = rest.split(|octet| *octet == delimiter).nth(1)?;
+    let address: IpAddr = str::from_utf8(address.trim_ascii()).ok()?.parse().ok()?;
+    Some(address.to_canonical())
+}
+
 /// The text of a 227. RFC 959 does not say where in it the numbers stand (RFC 1123 §4.1.2.6): clients take
 /// the first six with commas between.
 pub(super) fn of_227(text: &[u8]) -> Option<Target> {
