@@ -35,6 +35,7 @@ use session::Direction;
 
 use crate::dialogue::{Dialogue, Progress};
 use crate::line::{Head, Lines};
+use crate::text::ends_in_http_version;
 use crate::{Announcement, Notes, Remark};
 use reply::{Replies, Reply};
 use target::Target;
@@ -330,11 +331,7 @@ fn divided(line: &[u8]) -> (&[u8], &[u8]) {
 /// practice of digits and few marks (`XSHA256`, `P@SW`).
 fn is_foreign(line: &[u8], verb: &[u8]) -> bool {
     let named = |octet: &u8| octet.is_ascii_alphanumeric() || b"@-_".contains(octet);
-    // RFC 9112 §2.3.
-    let version = line.rsplit(|octet| *octet == b' ').next().unwrap_or_default();
-    let http = matches!(version, [b'H', b'T', b'T', b'P', b'/', major, b'.', minor]
-        if major.is_ascii_digit() && minor.is_ascii_digit());
-    http || !verb.iter().all(named)
+    ends_in_http_version(line) || !verb.iter().all(named)
 }
 
 fn starts_like_a_command(line: &[u8]) -> bool {

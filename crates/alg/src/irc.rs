@@ -9,6 +9,8 @@
 //!   what a client behind some translation says: it passes and opens nothing.
 //! - Port 0 asks the other side to listen (passive DCC), and `RESUME` and `ACCEPT` speak of a connection that
 //!   is announced by a `SEND`: neither opens anything.
+//! - What is another protocol's opens nothing, and nothing after it does, as with FTP: a web page can have a browser
+//!   behind the box say `PRIVMSG` in the body of a request.
 //! - After `STARTTLS` has succeeded the conversation is encrypted and not read.
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -18,6 +20,7 @@ use session::Direction;
 
 use crate::dialogue::{Dialogue, Progress};
 use crate::line::{Head, Lines};
+use crate::text::ends_in_http_version;
 use crate::{Announcement, Notes, Remark};
 
 const TCP: u8 = 6;
@@ -32,6 +35,8 @@ pub(crate) struct Irc {
     lines: [Lines; 2],
     /// The client has asked for encryption.
     security: bool,
+    /// The client has spoken another protocol.
+    foreign: bool,
 }
 
 impl Dialogue for Irc {
@@ -41,8 +46,9 @@ impl Dialogue for Irc {
                 let (verb, parameters) = command(line);
                 match from {
                     Direction::Original => {
+                        self.check(is_name(verb) && !is_request(line), notes);
                         self.security |= verb.eq_ignore_ascii_case(b"STARTTLS");
-                        if verb.eq_ignore_ascii_case(b"PRIVMSG") {
+                        if verb.eq_ignore_ascii_case(b"PRIVMSG") && !self.foreign {
                             offered(parameters, notes);
                         }
                     }
@@ -54,6 +60,9 @@ impl Dialogue for Irc {
             Head::Unread(taken) => Progress::Read(taken),
             Head::TooLong(taken) => {
                 notes.remark(Remark::Overlong);
+                if from == Direction::Original {
+                    self.check(is_name(command(&octets[..taken]).0), notes);
+                }
                 Progress::Read(taken)
             }
             Head::Unended => Progress::Read(0),
@@ -64,6 +73,28 @@ impl Dialogue for Irc {
         self.lines[from.index()] = Lines::Within;
         true
     }
+}
+
+impl Irc {
+    /// Notes whether the client still speaks IRC.
+    fn check(&mut self, native: bool, notes: &mut Notes<'_>) {
+        if !native && !self.foreign {
+            self.foreign = true;
+            notes.remark(Remark::OtherProtocol);
+        }
+    }
+}
+
+/// Whether a word may be a command: letters, or three digits (RFC 2812 §2.3.1); or none, in an empty line.
+fn is_name(word: &[u8]) -> bool {
+    word.iter().all(u8::is_ascii_alphabetic)
+        || (word.len() == 3 && word.iter().all(u8::is_ascii_digit))
+}
+
+/// Whether a line is the first of an HTTP request. Talk may end like one, behind its colon; no request has a blank
+/// before one.
+fn is_request(line: &[u8]) -> bool {
+    ends_in_http_version(line) && !line.windows(2).any(|two| two == b" :")
 }
 
 /// A line's command and its parameters: tags (`@`) and the sender's name (`:`) may stand before.
@@ -182,6 +213,32 @@ mod tests {
         let mut talk = Talk::new(Irc::default(), [40_000, 6667], OPEN);
         let line = b":bob PRIVMSG me :\x01DCC SEND x 167772161 5555\x01\r\n";
         assert_eq!(talk.stream(SERVER, line).1, [""; 0]);
+    }
+
+    #[test_case(&["POST / HTTP/1.1", "Host: b:6667", ""], &["! other_protocol"]; "a request")]
+    #[test_case(&["PRIVMSG /x HTTP/1.0"], &["! other_protocol"]; "a method that is a command")]
+    #[test_case(&["Host: b:6667"], &["! other_protocol"]; "a header field")]
+    #[test_case(&["\u{16}\u{3}\u{1}"], &["! other_protocol"]; "no text")]
+    #[test_case(&["12 x"], &["! other_protocol"]; "a number")]
+    #[test_case(&["CAP LS 302", "", "@t=1 :me nick me", "401 x"], FROM_SERVER; "commands, tags and an empty line")]
+    #[test_case(&["PRIVMSG bob :say GET / HTTP/1.1"], FROM_SERVER; "talk of HTTP")]
+    fn what_is_no_irc_opens_nothing(before: &[&str], expected: &[&str]) {
+        let mut talk = Talk::new(Irc::default(), [40_000, 6667], Options::default());
+        let offer = "PRIVMSG bob :\u{1}DCC SEND x 167772161 5555 12\u{1}";
+        let lines = before.iter().chain([&offer]).map(|line| format!("{line}\r\n"));
+        let told: Vec<_> = lines.flat_map(|line| talk.stream(CLIENT, line.as_bytes()).1).collect();
+        assert_eq!(told, expected);
+    }
+
+    #[test]
+    fn a_long_line_is_irc_by_its_command() {
+        for (before, expected) in
+            [("PRIVMSG bob :", &["! overlong"][..]), ("GET/", &["! overlong", "! other_protocol"])]
+        {
+            let mut talk = Talk::new(Irc::default(), [40_000, 6667], Options::default());
+            let line = format!("{before}{}\r\n", "x".repeat(LINE));
+            assert_eq!(talk.stream(CLIENT, line.as_bytes()).1, expected);
+        }
     }
 
     #[test]

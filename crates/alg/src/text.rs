@@ -28,6 +28,13 @@ pub(crate) fn divided(text: &[u8], mark: u8) -> Option<(&[u8], &[u8])> {
     Some((&text[..at], &text[at + 1..]))
 }
 
+/// Whether a line ends in HTTP's version, as the first of a request does (RFC 9112 §2.3, §3).
+pub(crate) fn ends_in_http_version(line: &[u8]) -> bool {
+    let last = line.rsplit(|octet| *octet == b' ').next().unwrap_or_default();
+    matches!(last, [b'H', b'T', b'T', b'P', b'/', major, b'.', minor]
+        if major.is_ascii_digit() && minor.is_ascii_digit())
+}
+
 /// The value of a parameter `name` or `name=value` among those that semicolons divide; empty for one
 /// without a value.
 pub(crate) fn parameter<'a>(parameters: &'a [u8], name: &str) -> Option<&'a [u8]> {
