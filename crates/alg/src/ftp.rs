@@ -14,7 +14,8 @@
 //!   read as another host's address. One too long to be read is refused in any
 //!   case: blanks before its address would hide it. Other lines may be as long as they like.
 //! - With strictness a `PORT` opens nothing before the server agrees to it by the reply to that very command:
-//!   replies are counted against commands.
+//!   replies are counted against commands. So are 227 and 229 with every rule: what looks like one in the reply to
+//!   another command opens nothing, unless the beginning of the conversation or a part of it was not seen.
 //! - What is another protocol's opens nothing, and nothing after it does: a web page can have a browser behind
 //!   the box say `PORT` in the body of a request to port 21. A line that ends in HTTP's version, or begins with
 //!   what cannot be a command's name, gives it away. The reading goes on, so that no bounce passes behind it.
@@ -71,10 +72,10 @@ pub(crate) struct Ftp {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Asked {
-    /// PASV.
-    Passive,
-    /// EPSV.
-    ExtendedPassive,
+    /// PASV, the command of that number.
+    Passive { number: Number },
+    /// EPSV, the command of that number.
+    ExtendedPassive { number: Number },
     /// EPSV ALL.
     ExtendedOnly,
     /// PORT or EPRT, the command of that number.
@@ -121,6 +122,7 @@ impl Dialogue for Ftp {
     fn resume(&mut self, from: Direction) -> bool {
         self.lines[from.index()] = Lines::Within;
         self.replies = Replies::resumed();
+        self.turns.lose();
         true
     }
 }
@@ -153,6 +155,10 @@ impl Ftp {
     fn command(&mut self, line: &[u8], notes: &mut Notes<'_>) -> Course {
         let line = line.trim_ascii_start();
         let (verb, argument) = divided(line);
+        if line.is_empty() {
+            // Some servers answer it, others do not: a reply too many is nobody's, one too few would be missed.
+            return Course::On;
+        }
         if matches!(verb, b"227" | b"229") {
             notes.remark(Remark::WrongSide);
             return Course::On;
@@ -169,14 +175,14 @@ impl Ftp {
             let target = target::of_eprt(argument).ok_or_else(|| target::host_of_eprt(argument));
             self.active(target, number, notes)
         } else if verb.eq_ignore_ascii_case(b"PASV") {
-            self.ask(Asked::Passive, notes);
+            self.ask(Asked::Passive { number }, notes);
             Course::On
         } else if verb.eq_ignore_ascii_case(b"EPSV") {
             if argument.eq_ignore_ascii_case(b"ALL") {
                 self.extended_only = true;
                 self.asked = Some(Asked::ExtendedOnly);
             } else {
-                self.asked = Some(Asked::ExtendedPassive);
+                self.asked = Some(Asked::ExtendedPassive { number });
             }
             Course::On
         } else {
@@ -247,11 +253,13 @@ impl Ftp {
         let answers = self.turns.reply(reply.code);
         match (reply.code, self.asked) {
             (..200, _) => {}
-            (227, Some(Asked::Passive)) => {
+            (227, Some(Asked::Passive { number })) if self.turns.may_be(answers, number) => {
                 self.asked = None;
                 self.passive(target::of_227(reply.text), notes);
             }
-            (229, Some(Asked::ExtendedPassive)) => {
+            (229, Some(Asked::ExtendedPassive { number }))
+                if self.turns.may_be(answers, number) =>
+            {
                 self.asked = None;
                 let server = notes.peers.speaker(SERVER).0;
                 self.passive(target::of_229(reply.text, server), notes);

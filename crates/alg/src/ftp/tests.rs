@@ -96,7 +96,11 @@ const HELLO: (Direction, &str) = (S, "220 ready\r\n");
 #[test_case(&[HELLO, (C, "PASV\r\n"), (S, "227 (192,0,2,1,156,64)\r\n227 (192,0,2,1,156,65)\r\n")], &["client > 40000", "unasked"]; "two answers")]
 #[test_case(&[HELLO, (C, "PASV\r\nEPSV\r\n"), (S, "227 (192,0,2,1,156,64)\r\n229 (|||40001|)\r\n")], &["client > 40001", "unasked"]; "a later question replaces the first")]
 #[test_case(&[HELLO, (C, "PASV\r\n"), (S, "227-Well,\r\n227-(192,0,2,1,9,9)\r\n 227 (192,0,2,1,8,8)\r\n227 (192,0,2,1,156,64)\r\n")], &["client > 40000"]; "an answer of many lines")]
-#[test_case(&[HELLO, (C, "PASV\r\n"), (S, "230-Hello\r\n227 (192,0,2,1,9,9)\r\n230 done\r\n227 (192,0,2,1,156,64)\r\n")], &["client > 40000"]; "an answer within another")]
+#[test_case(&[HELLO, (C, "PASS x\r\nPASV\r\n"), (S, "230-Hello\r\n227 (192,0,2,1,9,9)\r\n230 done\r\n227 (192,0,2,1,156,64)\r\n")], &["client > 40000"]; "an answer within another")]
+#[test_case(&[HELLO, (C, "STAT x\r\nPASV\r\n"), (S, "227 x (192,0,2,1,9,9)\r\n"), (S, "227 (192,0,2,1,156,64)\r\n")], &["unasked", "client > 40000"]; "an answer to another command")]
+#[test_case(&[HELLO, (C, "STAT x\r\nEPSV\r\n"), (S, "229 x (|||40009|)\r\n"), (S, "229 (|||40001|)\r\n")], &["unasked", "client > 40001"]; "an extended answer to another command")]
+#[test_case(&[HELLO, (C, "\r\nPASV\r\n"), (S, "227 (192,0,2,1,156,64)\r\n")], &["client > 40000"]; "an empty line that is not answered")]
+#[test_case(&[HELLO, (C, "\r\n"), (S, "500 what?\r\n"), (C, "PASV\r\n"), (S, "227 (192,0,2,1,156,64)\r\n")], &["client > 40000"]; "an empty line that is answered")]
 #[test_case(&[HELLO, (C, "227 (192,0,2,1,156,64)\r\n")], &["wrong_side"]; "an answer by the client")]
 #[test_case(&[HELLO, (S, "PORT 10,0,0,1,19,137\r\n")], &["wrong_side"]; "a command by the server")]
 #[test_case(&[HELLO, (C, "EPSV\r\n"), (S, "229 Entering Extended Passive Mode (|||40001|)\r\n")], &["client > 40001"]; "an extended answer")]
@@ -121,7 +125,7 @@ const HELLO: (Direction, &str) = (S, "220 ready\r\n");
 #[test_case(&[(C, "P@SW x\r\n\r\nXSHA256 HTTP/1.1.txt\r\nPORT 10,0,0,1,19,137\r\n")], &["server > 5001"]; "rare commands and an empty line")]
 #[test_case(&[(C, "POST / HTTP/1.1\r\n"), (C, "Host: 192.0.2.1:21\r\n\r\nPORT 10,0,0,1,19,137\r\n"), (S, "200 ok\r\n")], &["other_protocol"]; "a command in the body of an HTTP request")]
 #[test_case(&[(C, "PORT /x HTTP/1.1\r\nPORT 10,0,0,1,19,137\r\n")], &["other_protocol", "malformed"]; "a method of HTTP that is a command")]
-#[test_case(&[(C, "GET / HTTP/1.0\r\n\r\nPASV\r\n"), (S, "220 hi\r\n227 (192,0,2,1,156,64)\r\n")], &["other_protocol"]; "an answer to an HTTP request")]
+#[test_case(&[(C, "GET / HTTP/1.0\r\n\r\nPASV\r\n"), (S, "220 hi\r\n500 what?\r\n227 (192,0,2,1,156,64)\r\n")], &["other_protocol"]; "an answer to an HTTP request")]
 #[test_case(&[(C, "POST / HTTP/1.1\r\n\r\n"), (C, "PORT 10,0,0,2,19,137\r\n")], &["other_protocol", "!bounce"]; "a bounce behind an HTTP request")]
 #[test_case(&[(C, "\u{0}\u{3}\u{0}\u{20}\u{21}\u{12}x\nPORT 10,0,0,1,19,137\r\n")], &["other_protocol"]; "a command in a message that is no text")]
 fn a_dialogue_announces(said: &[(Direction, &str)], expected: &[&str]) {
@@ -155,6 +159,18 @@ fn a_strict_dialogue_announces(said: &[(Direction, &str)], expected: &[&str]) {
 #[test_case(&[HELLO, (C, "PASV\r\n"), (S, "227 (192,0,2,1,156,64)\r\n")], &["bounce"]; "a passive answer over IPv6")]
 fn a_dialogue_over_ipv6_announces(said: &[(Direction, &str)], expected: &[&str]) {
     assert_eq!(heard(LAX, V6, said), expected);
+}
+
+/// Of a conversation whose beginning was not seen nobody knows how many replies are outstanding.
+#[test]
+fn an_answer_after_something_unseen_may_be_any_command_s() {
+    let peers = Peers { ends: V4.map(|host| (host.parse().unwrap(), 40_000)) };
+    let mut reader = Reader::new(Protocol::Ftp);
+    let mut notes = Notes::new(&peers, LAX);
+    for (from, said) in [(C, "E I\r\nNOOP\r\nPASV\r\n"), (S, "in\r\n227 (192,0,2,1,156,64)\r\n")] {
+        assert_eq!(reader.segment(from, SeqNum(7), said.as_bytes(), &mut notes), Reading::Pass);
+    }
+    assert_eq!(notes.announcements().len(), 1);
 }
 
 #[test]

@@ -22,6 +22,8 @@ pub(super) struct Turns {
     answered: Number,
     /// Of an ABOR that may have no reply of its own.
     abort: Option<Number>,
+    /// Something was not seen that may have been a command or a reply.
+    lost: bool,
 }
 
 /// What a reply answers.
@@ -51,6 +53,16 @@ impl Turns {
             self.abort = Some(self.said);
         }
         self.command();
+    }
+
+    /// What comes next in one of the directions follows on something that was not seen.
+    pub(super) const fn lose(&mut self) {
+        self.lost = true;
+    }
+
+    /// Whether what a reply answers may be the command of this number.
+    pub(super) fn may_be(&self, answers: Answers, number: Number) -> bool {
+        self.lost || answers == Answers::Command(number)
     }
 
     /// The server replies.
