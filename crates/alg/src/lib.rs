@@ -17,8 +17,8 @@
 //! announcement says which protocol's reader it is for.
 //!
 //! Invariants: no input makes a reader panic, allocate beyond its bound, or take more time than is
-//! proportional to the payload; a gateway announces no address that it has not been told or has not
-//! read, and nothing for the wrong side.
+//! proportional to the payload and to one line or header that has not ended; a gateway announces no destination that
+//! it has not been told or has not read, and nothing for the wrong side.
 #![forbid(unsafe_code)]
 
 mod announcement;

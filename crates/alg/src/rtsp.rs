@@ -7,26 +7,26 @@
 //! with the messages (§10.12) are passed over.
 //!
 //! Left alone: transports other than RTP over UDP, groups, HTTP tunnels. TEARDOWN takes back what
-//! was announced and nobody has used.
+//! was announced and nobody has used: of the stream that it names, or of all.
 
 #[cfg(test)]
 mod tests;
 mod transport;
 
+use core::hash::{Hash, Hasher};
 use core::time::Duration;
+use std::hash::DefaultHasher;
 
 use arrayvec::ArrayVec;
 use session::Direction;
 
 use crate::dialogue::{Dialogue, Progress};
-use crate::media::UDP;
+use crate::media::{UDP, group};
 use crate::message::{Framing, Message};
 use crate::text::{number, parameter, words};
 use crate::{Announcement, Notes, Remark};
 use transport::{Ports, Transports, first};
 
-/// All streams of a conversation.
-const STREAMS_GROUP: u32 = 1;
 /// Streams of one conversation that are remembered; of more, the oldest is forgotten.
 const STREAMS: usize = 8;
 /// Ports below are no media's.
@@ -54,14 +54,16 @@ struct Asked {
 
 #[derive(Debug)]
 enum Request {
-    /// With the client's ports of each transport that it can do.
-    Setup(Transports),
+    /// Of a stream, with the client's ports of each transport that it can do.
+    Setup(u32, Transports),
     Play,
 }
 
 /// A stream that both sides have agreed on.
 #[derive(Clone, Copy, Debug)]
 struct Stream {
+    /// Of what it announces.
+    group: u32,
     client: Ports,
     server: Option<Ports>,
     lifetime: Duration,
@@ -110,7 +112,7 @@ impl Rtsp {
             let Some(status) = number(two) else { return false };
             self.answer(from, status, sequence, message, notes);
         } else if three.is_some_and(|version| version.starts_with(VERSION)) {
-            self.request(from, one, sequence, message, notes);
+            self.request(from, one, two, sequence, message, notes);
         } else {
             return false;
         }
@@ -121,6 +123,7 @@ impl Rtsp {
         &mut self,
         from: Direction,
         method: &[u8],
+        uri: &[u8],
         sequence: Option<u32>,
         message: &Message<'_>,
         notes: &mut Notes<'_>,
@@ -131,12 +134,20 @@ impl Rtsp {
                     return notes.remark(Remark::WrongSide);
                 }
                 let offered = message.field(&["transport"]).unwrap_or_default();
-                Request::Setup(transport::read(offered, notes))
+                Request::Setup(group_of(uri), transport::read(offered, notes))
             }
             b"PLAY" | b"RECORD" => Request::Play,
             b"TEARDOWN" => {
-                self.streams.clear();
-                return notes.withdraw(STREAMS_GROUP);
+                let named = group_of(uri);
+                let one = self.streams.iter().any(|stream| stream.group == named);
+                self.streams.retain(|stream| {
+                    let ends = !one || stream.group == named;
+                    if ends {
+                        notes.withdraw(stream.group);
+                    }
+                    !ends
+                });
+                return;
             }
             _ => return,
         };
@@ -165,9 +176,10 @@ impl Rtsp {
             return;
         }
         match (asked, transport) {
-            (Some(Request::Setup(offered)), Some(chosen)) => {
+            (Some(Request::Setup(group, offered)), Some(chosen)) => {
                 let lifetime = patience(message.field(&["session"]).unwrap_or_default());
-                if let Some(stream) = agreed(&offered, chosen, lifetime, notes) {
+                if let Some((client, server)) = agreed(&offered, chosen, notes) {
+                    let stream = Stream { group, client, server, lifetime };
                     announce(stream, notes);
                     if self.streams.is_full() {
                         self.streams.remove(0);
@@ -181,18 +193,17 @@ impl Rtsp {
                 }
             }
             (None, Some(_)) => notes.remark(Remark::Unasked),
-            (Some(Request::Setup(_)) | None, None) => {}
+            (Some(Request::Setup(..)) | None, None) => {}
         }
     }
 }
 
-/// The stream that an answer agrees to, if it is one to expect.
+/// The client's and the server's ports that an answer agrees to, if they are some to expect.
 fn agreed(
     offered: &Transports,
     chosen: &[u8],
-    lifetime: Duration,
     notes: &mut Notes<'_>,
-) -> Option<Stream> {
+) -> Option<(Ports, Option<Ports>)> {
     let chosen = first(chosen, notes)?;
     let client = match (chosen.client, offered.as_slice()) {
         (Some(ports), offered) if offered.contains(&ports) => ports,
@@ -203,18 +214,19 @@ fn agreed(
             return None;
         }
     };
-    Some(Stream { client, server: chosen.server, lifetime })
+    Some((client, chosen.server))
 }
 
 fn announce(stream: Stream, notes: &mut Notes<'_>) {
-    let Stream { client, server, lifetime } = stream;
+    let Stream { group, client, server, lifetime } = stream;
+    let how = (lifetime, group);
     let places = [Some((client.media, server.map(|it| it.media)))];
     let reports = client.control.map(|port| (port, server.and_then(|it| it.control)));
     for (port, source_port) in places.into_iter().chain([reports]).flatten() {
-        expect(Direction::Original, port, source_port, lifetime, notes);
+        expect(Direction::Original, port, source_port, how, notes);
     }
     for port in server.into_iter().flat_map(|it| [Some(it.media), it.control]).flatten() {
-        expect(Direction::Reply, port, None, lifetime, notes);
+        expect(Direction::Reply, port, None, how, notes);
     }
 }
 
@@ -223,7 +235,7 @@ fn expect(
     to: Direction,
     port: u16,
     source_port: Option<u16>,
-    lifetime: Duration,
+    (lifetime, group): (Duration, u32),
     notes: &mut Notes<'_>,
 ) {
     if port < PRIVILEGED {
@@ -239,8 +251,16 @@ fn expect(
         lifetime: Some(lifetime),
         read: None,
         standing: false,
-        group: STREAMS_GROUP,
+        group,
     });
+}
+
+/// The group of what the stream with this URI announces. TEARDOWN names a stream as its SETUP has, or something else
+/// that stands for all (RFC 2326 §10.7).
+fn group_of(uri: &[u8]) -> u32 {
+    let mut hasher = DefaultHasher::new();
+    uri.hash(&mut hasher);
+    group(hasher.finish())
 }
 
 /// How long the server keeps the session: `Session: 12345678;timeout=60`.

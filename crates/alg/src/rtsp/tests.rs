@@ -13,7 +13,12 @@ fn talk() -> Talk<Rtsp> {
 }
 
 fn request(method: &str, sequence: u32, more: &str) -> Vec<u8> {
-    wire(&format!("{method} rtsp://192.0.2.1/film RTSP/1.0\nCSeq: {sequence}\n{more}\n"))
+    request_of("", method, sequence, more)
+}
+
+/// A request about a part of the film.
+fn request_of(part: &str, method: &str, sequence: u32, more: &str) -> Vec<u8> {
+    wire(&format!("{method} rtsp://192.0.2.1/film{part} RTSP/1.0\nCSeq: {sequence}\n{more}\n"))
 }
 
 fn answer(status: &str, sequence: u32, more: &str) -> Vec<u8> {
@@ -57,6 +62,33 @@ fn the_answer_to_a_setup_announces_both_pairs() {
         (Original, request("PLAY", 6, ""), &[]),
         (Reply, answer("200 OK", 6, ""), &[]),
     ]);
+}
+
+/// The end of one stream leaves the others; that of the film, or of what was never set up, leaves none.
+#[test]
+fn a_teardown_ends_what_it_names() {
+    let transport = |port: u16| format!("Transport: RTP/AVP;unicast;client_port={port}\n");
+    let to = |port: u16| format!("udp 192.0.2.1 > 10.0.0.1:{port} 90s");
+    let [sound, picture] = [to(4588), to(4590)];
+    let [sound, picture] = [sound.as_str(), picture.as_str()];
+    for all in ["", "/strange"] {
+        run(&[
+            (Original, request_of("/1", "SETUP", 1, &transport(4588)), &[]),
+            (Reply, answer("200 OK", 1, &transport(4588)), &[sound]),
+            (Original, request_of("/2", "SETUP", 2, &transport(4590)), &[]),
+            (Reply, answer("200 OK", 2, &transport(4590)), &[picture]),
+            (Original, request("PLAY", 3, ""), &[]),
+            (Reply, answer("200 OK", 3, ""), &[sound, picture]),
+            (Original, request_of("/1", "TEARDOWN", 4, ""), &["- group 0"]),
+            (Original, request("PLAY", 5, ""), &[]),
+            (Reply, answer("200 OK", 5, ""), &[picture]),
+            (Original, request_of("/1", "SETUP", 6, &transport(4588)), &[]),
+            (Reply, answer("200 OK", 6, &transport(4588)), &[sound]),
+            (Original, request_of(all, "TEARDOWN", 7, ""), &["- group 1", "- group 0"]),
+            (Original, request("PLAY", 8, ""), &[]),
+            (Reply, answer("200 OK", 8, ""), &[]),
+        ]);
+    }
 }
 
 /// What is asked for, what is answered, and what is noted of both.
