@@ -2,10 +2,11 @@
 //!
 //! Per burst, in stages over the whole burst so that memory is fetched ahead: every frame is parsed and
 //! screened and its bucket asked for; then its entry is asked for; then, in order of arrival, it is judged.
-//! Whatever a frame meets on its way has a file of its own: [`crate::screen`] what needs no state,
-//! `known` a living session, `gateway` what a control session announces, `unknown` the policy and what is
-//! expected, `related` ICMP errors, `fragments`, `upkeep` timers and
-//! changes of policy.
+//! Whatever a frame meets on its way has a file of its own: `stages` a burst between its stages, `short` the way
+//! of plain packets, [`crate::screen`] what needs no state, `known` a living session, `gateway` what a control
+//! session announces, `tunnel` the calls of PPTP, `unknown` the policy and what is expected, `related` ICMP errors,
+//! `fragments`, `reject`, `upkeep` timers and changes of policy. What is kept beside the sessions: `records` of
+//! those that are read or were announced, `shares` of their sources, the `census` that limits look at, `skew`.
 //!
 //! Invariants: a session is created and touched by its owner alone; a frame leaves by exactly one of
 //! transmit, hand over, discard or hold; nothing here allocates for a frame of a known session.

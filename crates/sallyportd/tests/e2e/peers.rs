@@ -13,8 +13,18 @@ use super::{SOON, assert_conserved, reasons, site, usual};
 
 /// Nothing was dropped but what a host said before the other's interface was up.
 pub(crate) fn assert_nothing_dropped(site: &Site) {
+    assert_dropped_only(site, &[reasons::TX_FULL]);
+}
+
+/// Nothing was dropped but that and copies of what the receiver has acknowledged: of large files on a busy machine a
+/// segment that is sent again for nothing can be overtaken by more than the window.
+pub(crate) fn assert_only_copies_dropped(site: &Site) {
+    assert_dropped_only(site, &[reasons::TX_FULL, reasons::SEQ_BELOW_WINDOW]);
+}
+
+fn assert_dropped_only(site: &Site, may_be: &[&str]) {
     let mut dropped = site.ctl().all_drops();
-    dropped.remove(reasons::TX_FULL);
+    dropped.retain(|reason, _| !may_be.contains(&reason.as_str()));
     assert_eq!(dropped, BTreeMap::new());
     assert_conserved(site);
 }
