@@ -4,7 +4,7 @@
 //! In the aligned packed encoding an address is four or sixteen octets in a row, and its port the two behind it, so that
 //! another can be put in its place without a change to anything else.
 
-use core::net::SocketAddr;
+use core::net::{Ipv4Addr, SocketAddr};
 
 const VECTORS: &str = include_str!("h323/vectors.txt");
 
@@ -42,14 +42,28 @@ pub fn with_places(mut message: Vec<u8>, places: &[(SocketAddr, SocketAddr)]) ->
     for (old, new) in places {
         let [old, new] = [octets(*old), octets(*new)];
         assert_eq!(old.len(), new.len(), "of one family");
-        let found: Vec<_> =
-            (0..message.len()).filter(|at| message[*at..].starts_with(&old)).collect();
-        assert!(!found.is_empty(), "the message does not name {old:?}");
-        for at in found {
-            message[at..at + new.len()].copy_from_slice(&new);
-        }
+        assert!(replace(&mut message, &old, &new), "the message does not name {old:?}");
     }
     message
+}
+
+/// The message as these hosts would send it, in the place of [`CALLER`] and [`CALLED`]; its ports stay.
+#[must_use]
+pub fn between(mut message: Vec<u8>, caller: Ipv4Addr, called: Ipv4Addr) -> Vec<u8> {
+    for (old, new) in [(CALLER, caller), (CALLED, called)] {
+        let old: Ipv4Addr = old.parse().expect("an address");
+        replace(&mut message, &old.octets(), &new.octets());
+    }
+    message
+}
+
+/// Puts octets in the place of as many others, wherever these are; whether they are anywhere.
+fn replace(message: &mut [u8], old: &[u8], new: &[u8]) -> bool {
+    let found: Vec<_> = (0..message.len()).filter(|at| message[*at..].starts_with(old)).collect();
+    for at in &found {
+        message[*at..*at + new.len()].copy_from_slice(new);
+    }
+    !found.is_empty()
 }
 
 fn octets(place: SocketAddr) -> Vec<u8> {

@@ -32,14 +32,14 @@ pub(crate) fn give_other_addresses(site: &Site) {
     site.outside.address("eth0", &format!("{OTHER_OUTSIDE}/24"));
 }
 
-/// Both ends of a TCP connection from inside to a port outside.
+/// Both ends of a TCP connection from inside to outside.
 pub(crate) struct Talk {
     client: TcpStream,
     server: TcpStream,
 }
 
 impl Talk {
-    /// Opens it, between hosts that have other addresses too.
+    /// Opens it to a port, between hosts that have other addresses too.
     pub(crate) fn open(site: &Site, port: u16) -> Self {
         give_other_addresses(site);
         let address = site.outside_address(false, port);
@@ -47,6 +47,11 @@ impl Talk {
             site.outside.inside(|| TcpListener::bind(address)).expect("a port of its own");
         let client = site.inside.connect(address, SOON).expect("the connection opens");
         let (server, _) = listener.accept().expect("the connection arrives");
+        Self::of(client, server)
+    }
+
+    /// Over a connection that is open already.
+    pub(crate) fn of(client: TcpStream, server: TcpStream) -> Self {
         for end in [&client, &server] {
             end.set_read_timeout(Some(SILENCE)).expect("a timeout above zero");
         }

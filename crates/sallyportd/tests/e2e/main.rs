@@ -27,6 +27,7 @@ mod routers;
 mod sctp;
 mod sessions;
 mod streams;
+mod terminals;
 mod thread;
 mod traffic;
 mod tunnels;
