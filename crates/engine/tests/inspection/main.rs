@@ -33,6 +33,7 @@ mod readers;
 mod recorded;
 mod reload;
 mod replies;
+mod ringing;
 mod screens;
 mod steering;
 mod tcp;
