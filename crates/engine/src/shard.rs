@@ -23,6 +23,7 @@ mod shares;
 mod short;
 mod skew;
 mod stages;
+mod tally;
 mod tunnel;
 mod unknown;
 mod upkeep;
@@ -104,7 +105,7 @@ impl ShardConfig {
     }
 
     /// Octets that the map of what is kept of read and announced sessions takes.
-    pub const fn records_memory(share: u16) -> usize {
+    pub fn records_memory(share: u16) -> usize {
         Records::memory(share)
     }
 

@@ -17,6 +17,7 @@
 //! before its packet left is seen by whoever receives an answer to that packet, since the answer cannot
 //! come before the packet has left and the device was told of the packet after the store.
 
+mod holders;
 mod packed;
 mod place;
 mod publisher;

@@ -4,7 +4,7 @@
 //! worker: that one is public and weak, this one is keyed with a secret, so that nobody can aim
 //! collisions at the table.
 
-use core::net::IpAddr;
+use core::net::{IpAddr, Ipv6Addr};
 
 use wire::{Plain, PlainAddresses};
 
@@ -20,6 +20,16 @@ pub struct Key {
     pub protocol: u8,
     /// The two endpoints, the lower one first.
     pub endpoints: Endpoints,
+}
+
+/// What a source is counted as where hosts have shares: its address, or of IPv6 the /64 of that, of which one host may use
+/// as many addresses as it likes (RFC 4291 §2.5.1, RFC 7934 §4).
+#[must_use]
+pub fn counted_as(source: IpAddr) -> IpAddr {
+    match source {
+        IpAddr::V4(_) => source,
+        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),
+    }
 }
 
 /// Two endpoints in a canonical order. Ports are 0 where the protocol has none. An ICMP query has its
@@ -202,7 +212,7 @@ impl Key {
 }
 
 #[inline]
-fn to_v6(address: IpAddr) -> core::net::Ipv6Addr {
+fn to_v6(address: IpAddr) -> Ipv6Addr {
     match address {
         IpAddr::V4(v4) => v4.to_ipv6_mapped(),
         IpAddr::V6(v6) => v6,

@@ -68,7 +68,7 @@ pub struct Entry {
     flags: u8,
     /// The port that the initiator's packets come in by.
     pub in_port: u8,
-    /// ICMP errors in the second that `flags` keeps, and above them [`READ`].
+    /// ICMP errors in the second that `flags` keeps, and above them [`WATCHED`].
     errors: u8,
     /// How far the conversation has come.
     pub track: Track,
@@ -86,7 +86,7 @@ const SECOND_SHIFT: u32 = 4;
 const ERRORS_A_SECOND: u8 = 100;
 
 /// The bit of `errors` that its count does not reach: whether the caller reads what the session carries.
-const READ: u8 = 0x80;
+const WATCHED: u8 = 0x80;
 
 impl Entry {
     /// The side of the key that opened the session.
@@ -120,22 +120,23 @@ impl Entry {
         let second = u8::try_from(now.as_millis() / 1000 % 16).unwrap_or(0);
         if self.flags >> SECOND_SHIFT != second {
             self.flags = self.flags & ((1 << SECOND_SHIFT) - 1) | second << SECOND_SHIFT;
-            self.errors &= READ;
+            self.errors &= WATCHED;
         }
-        let admitted = self.errors & !READ < ERRORS_A_SECOND;
+        let admitted = self.errors & !WATCHED < ERRORS_A_SECOND;
         self.errors += u8::from(admitted);
         admitted
     }
 
-    /// Whether the caller reads what the session carries: a tracker's word is not the last on its packets.
+    /// Whether a tracker's word is not the last on the session's packets: the caller reads what they carry, or looks up
+    /// whether they may pass.
     #[inline]
-    pub const fn is_read(&self) -> bool {
-        self.errors & READ != 0
+    pub const fn is_watched(&self) -> bool {
+        self.errors & WATCHED != 0
     }
 
     /// Says whether it does.
-    pub fn set_read(&mut self, read: bool) {
-        self.errors = self.errors & !READ | if read { READ } else { 0 };
+    pub fn set_watched(&mut self, watched: bool) {
+        self.errors = self.errors & !WATCHED | if watched { WATCHED } else { 0 };
     }
 
     /// The IP protocol number.

@@ -10,8 +10,6 @@
 //! and limited addresses begin at none, and are whole once the sweep has shown it every session; the few that come
 //! within that time may be too many. Sources and rules, which no reload changes, are right all the time.
 
-mod tally;
-
 use core::net::IpAddr;
 
 use policy::{PortIndex, RuleId, ZoneId};
@@ -21,8 +19,8 @@ use session::{Key, Side, Summary, Time};
 use crate::counters::RuleHits;
 use crate::{Cut, Snapshot};
 
-use self::tally::Tally;
 use super::Lookup;
+use super::tally::Tally;
 
 /// What of a session is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

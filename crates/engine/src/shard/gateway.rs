@@ -46,7 +46,7 @@ impl Conversation {
             since_cleared: 0,
             life: Life::NONE,
             holds: 0,
-            serial: 0,
+            waits: None,
             remarked: 0,
         })
     }
@@ -143,7 +143,7 @@ impl<F: Frame, M: Memory> Core<F, M> {
             conversation.reader.has_stopped()
         });
         if stopped == Some(true) {
-            self.sessions.entry_mut(slot).set_read(false);
+            self.sessions.entry_mut(slot).set_watched(false);
         }
     }
 
@@ -151,7 +151,7 @@ impl<F: Frame, M: Memory> Core<F, M> {
     pub(super) fn go_on_reading(&mut self, slot: Slot) {
         let conversation = self.records.conversation(slot);
         let reads = conversation.is_some_and(|conversation| !conversation.reader.has_stopped());
-        self.sessions.entry_mut(slot).set_read(reads);
+        self.sessions.entry_mut(slot).set_watched(reads);
     }
 
     /// Expects what was announced, and tells of what was wrong.
@@ -293,7 +293,7 @@ impl<F: Frame, M: Memory> Core<F, M> {
     pub(super) fn close_conversation(&mut self, slot: Slot, why: Ended) {
         if let Some(conversation) = self.records.close_conversation(slot) {
             self.withdraw(&conversation, why);
-            self.sessions.entry_mut(slot).set_read(false);
+            self.sessions.entry_mut(slot).set_watched(false);
         }
     }
 

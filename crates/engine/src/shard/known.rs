@@ -56,7 +56,7 @@ impl<F: Frame, M: Memory> Core<F, M> {
                 return Fate::Discard(judgement(Verdict::Drop(refusal.into()), &entry.track));
             }
         };
-        if entry.is_read() {
+        if entry.is_watched() {
             let after = entry.track;
             if let Some(reason) = self.read(turn, packet, lookup, slot, direction) {
                 // It does not reach the other side: the conversation has not got so far. Its octets count as sent all the

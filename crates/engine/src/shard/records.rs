@@ -7,7 +7,6 @@
 //! themselves hold.
 
 use core::net::IpAddr;
-use std::collections::VecDeque;
 
 use ahash::RandomState;
 use alg::{Options, Peers, Reader};
@@ -39,14 +38,11 @@ pub(super) const LOOKS_AHEAD: usize = 8;
 pub(super) struct Records {
     by_slot: HashMap<Slot, Record, RandomState>,
     most: usize,
-    most_conversations: usize,
     /// What sessions that are read take, by who opened them.
     shares: Shares,
-    /// Those that nobody may have answered, in the order in which they opened. What is known to be answered, or to have
-    /// ended, leaves when a search comes to it.
-    unanswered: VecDeque<(Slot, u64)>,
-    /// Counts those that have been read.
-    serial: u64,
+    /// The first and the last of those that nobody may have answered, in the order in which they opened. What is answered
+    /// leaves when a search comes to it.
+    unanswered: [Option<Slot>; 2],
 }
 
 /// What is kept of one session.
@@ -79,8 +75,8 @@ pub(super) struct Conversation {
     pub(super) life: Life,
     /// Octets that it holds beyond what every reader may, as they are counted.
     pub(super) holds: usize,
-    /// Tells it from others in the same slot.
-    pub(super) serial: u64,
+    /// Its neighbours among those that nobody may have answered, if it is one: the one before and the one after it.
+    pub(super) waits: Option<[Option<Slot>; 2]>,
     /// Remarks that the log has, a bit each.
     pub(super) remarked: u32,
 }
@@ -130,21 +126,16 @@ impl Records {
         Self {
             by_slot: HashMap::with_capacity_and_hasher(most, hasher),
             most,
-            most_conversations,
             shares: Shares::new(seed.rotate_left(7), room),
-            unanswered: VecDeque::new(),
-            serial: 0,
+            unanswered: [None; 2],
         }
     }
 
     /// Octets that the maps of a shard take.
-    pub(super) const fn memory(share: u16) -> usize {
-        let share = if share == 0 { 1 } else { share as usize };
+    pub(super) fn memory(share: u16) -> usize {
+        let share = usize::from(share.max(1));
         let records = (CONVERSATIONS + CHILDREN) * (size_of::<(Slot, Record)>() + 1);
-        // The list has twice as many places as there are conversations, and may have been doubled for the last.
-        let list = 4 * size_of::<(Slot, u64)>();
-        let readers = CONVERSATIONS * (Shares::EACH + list);
-        (records + readers) / share * 8 / 7
+        records / share * 8 / 7 + Shares::memory(CONVERSATIONS.div_ceil(share))
     }
 
     /// Octets that sessions which are read take of the process's memory while they are there, at most, in all shards.
@@ -181,45 +172,68 @@ impl Records {
         is_unanswered: impl Fn(Slot) -> bool,
     ) -> Option<Slot> {
         for _ in 0..looks {
-            let &(slot, serial) = self.unanswered.front()?;
-            if self.serial_of(slot) == Some(serial) && is_unanswered(slot) {
+            let slot = self.unanswered[0]?;
+            if is_unanswered(slot) {
                 return Some(slot);
             }
-            self.unanswered.pop_front();
+            self.wait_no_more(slot);
         }
         None
     }
 
-    /// Whether a session is read.
-    pub(super) fn reads(&self, slot: Slot) -> bool {
-        self.serial_of(slot).is_some()
+    /// Nobody has answered a session yet, the last that has opened.
+    fn wait(&mut self, slot: Slot) {
+        let before = self.unanswered[1].replace(slot);
+        match before.and_then(|before| self.neighbours(before)) {
+            Some(of_before) => of_before[1] = Some(slot),
+            None => self.unanswered[0] = Some(slot),
+        }
+        if let Some(conversation) = self.conversation(slot) {
+            conversation.waits = Some([before, None]);
+        }
     }
 
-    fn serial_of(&self, slot: Slot) -> Option<u64> {
-        Some(self.get(slot)?.conversation.as_ref()?.serial)
+    /// It is answered, or is read no more.
+    fn wait_no_more(&mut self, slot: Slot) {
+        let conversation = self.conversation(slot);
+        let Some([before, after]) = conversation.and_then(|it| it.waits.take()) else { return };
+        match before.and_then(|before| self.neighbours(before)) {
+            Some(of_before) => of_before[1] = after,
+            None => self.unanswered[0] = after,
+        }
+        match after.and_then(|after| self.neighbours(after)) {
+            Some(of_after) => of_after[0] = before,
+            None => self.unanswered[1] = before,
+        }
+    }
+
+    fn neighbours(&mut self, slot: Slot) -> Option<&mut [Option<Slot>; 2]> {
+        self.conversation(slot)?.waits.as_mut()
+    }
+
+    /// Whether a session is read.
+    pub(super) fn reads(&self, slot: Slot) -> bool {
+        self.get(slot).is_some_and(|record| record.conversation.is_some())
     }
 
     pub(super) fn insert(&mut self, slot: Slot, mut record: Record) {
         if let Some(conversation) = &mut record.conversation {
-            self.serial += 1;
-            conversation.serial = self.serial;
             self.shares.enter(conversation.source());
             conversation.holds = conversation.held();
             self.shares.hold(conversation.source(), 0, conversation.holds);
-            if self.unanswered.len() >= 2 * self.most_conversations {
-                let mut list = core::mem::take(&mut self.unanswered);
-                list.retain(|&(slot, serial)| self.serial_of(slot) == Some(serial));
-                self.unanswered = list;
-            }
-            self.unanswered.push_back((slot, self.serial));
         }
+        let is_read = record.conversation.is_some();
         self.by_slot.insert(slot, record);
+        if is_read {
+            self.wait(slot);
+        }
     }
 
     pub(super) fn remove(&mut self, slot: Slot) -> Option<Record> {
         if self.by_slot.is_empty() {
             return None;
         }
+        self.wait_no_more(slot);
         let record = self.by_slot.remove(&slot)?;
         if let Some(conversation) = &record.conversation {
             self.one_less(conversation);
@@ -269,6 +283,7 @@ impl Records {
         if self.by_slot.is_empty() {
             return None;
         }
+        self.wait_no_more(slot);
         let conversation = self.by_slot.get_mut(&slot)?.conversation.take()?;
         self.one_less(&conversation);
         Some(conversation)

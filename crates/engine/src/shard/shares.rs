@@ -4,11 +4,14 @@
 //! Of either a source may have as much as is left for all others, and always a small part: one alone gets half, the next a
 //! quarter, and however many take what they can, there is something left for the next. (Choudhury and Hahne, Dynamic
 //! Queue Length Thresholds, 1998, with the factor 1.)
+//! A source is an address, or of IPv6 a /64 ([`counted_as`]).
 
 use core::net::IpAddr;
+use core::num::NonZeroU32;
 
-use ahash::RandomState;
-use hashbrown::HashMap;
+use session::key::counted_as;
+
+use super::tally::Tally;
 
 /// What a source may always have: one of so many parts.
 const PARTS: usize = 64;
@@ -16,7 +19,8 @@ const PARTS: usize = 64;
 /// What is taken, in all and by source.
 #[derive(Debug)]
 pub(super) struct Shares {
-    by_source: HashMap<IpAddr, Taken, RandomState>,
+    places: Tally<IpAddr>,
+    octets: Tally<IpAddr>,
     taken: Taken,
     most: Taken,
 }
@@ -29,14 +33,20 @@ pub(super) struct Taken {
 }
 
 impl Shares {
-    /// Octets that the map takes for each place.
-    pub(super) const EACH: usize = size_of::<(IpAddr, Taken)>() + 1;
-
-    /// Nothing is taken of `most`. `seed`: the secret of the map's hash.
+    /// Nothing is taken of `most`. `seed`: the secret of the maps' hash.
     pub(super) fn new(seed: u64, most: Taken) -> Self {
-        let hasher =
-            RandomState::with_seeds(seed, !seed, seed.rotate_left(23), seed.rotate_left(46));
-        Self { by_source: HashMap::with_hasher(hasher), taken: Taken::default(), most }
+        let sources = in_32_bits(most.places);
+        Self {
+            places: Tally::new(sources, seed),
+            octets: Tally::new(sources, !seed),
+            taken: Taken::default(),
+            most,
+        }
+    }
+
+    /// Octets that the maps take at most, of so many places.
+    pub(super) fn memory(places: usize) -> usize {
+        2 * Tally::<IpAddr>::memory(in_32_bits(places))
     }
 
     /// Whether a place is left.
@@ -51,7 +61,8 @@ impl Shares {
 
     /// Whether a source may have one more place, if there is one.
     pub(super) fn may_enter(&self, source: IpAddr) -> bool {
-        self.of(source).places < share(self.most.places, self.taken.places)
+        let own = self.places.count(&counted_as(source)) as usize;
+        own < share(self.most.places, self.taken.places)
     }
 
     /// Octets that a reader of a session of this source may take beyond what it has.
@@ -62,46 +73,46 @@ impl Shares {
         if octets <= self.most.octets / 4 {
             return left / 2;
         }
-        left.min(share(self.most.octets, octets).saturating_sub(self.of(source).octets))
+        let own = self.octets.count(&counted_as(source)) as usize;
+        left.min(share(self.most.octets, octets).saturating_sub(own))
     }
 
     /// A session of the source is read.
     pub(super) fn enter(&mut self, source: IpAddr) {
         self.taken.places += 1;
-        self.by_source.entry(source).or_default().places += 1;
+        self.places.enter(counted_as(source));
     }
 
     /// One of its sessions is read no more, whose reader held so many octets.
     pub(super) fn leave(&mut self, source: IpAddr, octets: usize) {
         self.hold(source, octets, 0);
         self.taken.places -= 1;
-        if let hashbrown::hash_map::Entry::Occupied(mut entry) = self.by_source.entry(source) {
-            entry.get_mut().places -= 1;
-            if entry.get().places == 0 {
-                entry.remove();
-            }
-        }
+        self.places.leave(&counted_as(source));
     }
 
     /// What one of its readers holds is another number.
     pub(super) fn hold(&mut self, source: IpAddr, before: usize, after: usize) {
-        if before == after {
-            return;
-        }
         self.taken.octets = self.taken.octets + after - before;
-        if let Some(taken) = self.by_source.get_mut(&source) {
-            taken.octets = taken.octets + after - before;
+        if let Some(more) = NonZeroU32::new(in_32_bits(after.saturating_sub(before))) {
+            self.octets.add(counted_as(source), more);
+        } else if before > after {
+            self.octets.subtract(&counted_as(source), in_32_bits(before - after));
         }
-    }
-
-    fn of(&self, source: IpAddr) -> Taken {
-        self.by_source.get(&source).copied().unwrap_or_default()
     }
 
     #[cfg(test)]
     fn is_empty(&self) -> bool {
-        self.by_source.is_empty() && self.taken == Taken::default()
+        let left = |number| {
+            let source = tests::source(number);
+            self.places.count(&source) + self.octets.count(&source)
+        };
+        (0..8).all(|number| left(number) == 0) && self.taken == Taken::default()
     }
+}
+
+/// There are less than 2^32 places, and octets.
+fn in_32_bits(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
 }
 
 /// What one may have of so much, of which so much is taken.
@@ -115,7 +126,7 @@ mod tests {
 
     use super::*;
 
-    fn source(number: u32) -> IpAddr {
+    pub(super) fn source(number: u32) -> IpAddr {
         IpAddr::V4(Ipv4Addr::from_bits(0x0a00_0000 + number))
     }
 
@@ -166,5 +177,21 @@ mod tests {
         assert!(!shares.has_place() && shares.is_filling());
         assert!(octets <= 64 << 10, "{octets}");
         assert_eq!(shares.taken, Taken { places: 64, octets });
+    }
+
+    /// One host has as many addresses of its /64 as it likes, and no more of the shares for that.
+    #[test]
+    fn a_subnet_of_ipv6_is_one_source() {
+        let mut shares = Shares::new(7, Taken { places: 64, octets: 64 << 10 });
+        let host = |number: u128| IpAddr::V6((0x2001_0db8_u128 << 96 | number).into());
+        let taken = (0..64).take_while(|number| {
+            let may = shares.may_enter(host(*number));
+            if may {
+                shares.enter(host(*number));
+            }
+            may
+        });
+        assert_eq!(taken.count(), 32);
+        assert!(shares.may_enter(host(1 << 64)), "another subnet");
     }
 }

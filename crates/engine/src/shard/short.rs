@@ -124,15 +124,15 @@ impl<F: Frame, M: Memory> Core<F, M> {
         if entry.generation != turn.snapshot.mark() || entry.in_port != initiators_port.0 {
             return None;
         }
-        let is_read = entry.is_read();
+        let is_watched = entry.is_watched();
         let before = entry.track;
         let mut acknowledged = None;
         let judgement = match &mut entry.track {
-            Track::Udp(_) if is_read => return None,
+            Track::Udp(_) if is_watched => return None,
             Track::Udp(track) => track.judge(direction),
             Track::Tcp(track) => {
                 let segment = wire::plain_segment(frame.as_ref(), short.l4, short.end)?;
-                if is_read {
+                if is_watched {
                     if segment.payload != 0 || segment.flags.0 & !AS_MAY_BE != TcpFlags::ACK.0 {
                         return None;
                     }

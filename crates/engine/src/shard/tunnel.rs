@@ -1,25 +1,33 @@
 //! Tunnels that PPTP has announced: GRE between two hosts, of whose packets those of announced calls pass.
 //!
 //! GRE has no ports, so all calls between two hosts are one session. Each call is announced by the number that its receiver
-//! gave it, one for each direction (RFC 2637 §4.1); the first packet of each claims it, and the session remembers it.
+//! gave it, one for each direction (RFC 2637 §4.1); the first packet of each claims it, and the session remembers it. GRE
+//! that the rules themselves let the tunnel's initiator open, or the packet's sender, passes whatever its call: that a call of PPTP came
+//! first takes nothing away from it.
 
 use arrayvec::ArrayVec;
+use policy::{Action, PortIndex};
 use session::memory::Memory;
 use session::{Direction, Slot};
 
 use crate::counters::Counter;
 use crate::frame::Frame;
-use crate::{Cut, DropReason};
+use crate::{Cut, DropReason, Snapshot};
 
-use super::{Core, Lookup, Packet, Turn};
+use super::{Core, Lookup, Packet, Turn, query};
 
-/// Calls between two hosts, both directions counted; of more, the oldest is forgotten.
+/// Calls between two hosts, both directions counted: sixteen at once. Of more, the one that has been silent for longest is
+/// forgotten, and must be set up anew.
 const CALLS: usize = 32;
 
 /// The calls of a tunnel.
 #[derive(Debug, Default)]
 pub(super) struct Tunnel {
+    /// The one heard of last is last.
     calls: ArrayVec<(Direction, u16), CALLS>,
+    /// Whether the rules let the initiator open a session of GRE, and whether the responder; with the mark of the policy
+    /// that says so.
+    allowed: Option<(u16, [bool; 2])>,
 }
 
 impl Tunnel {
@@ -37,8 +45,13 @@ impl Tunnel {
         self.calls.push((from, call));
     }
 
-    fn knows(&self, from: Direction, call: u16) -> bool {
-        self.calls.contains(&(from, call))
+    /// Whether a packet is of one of the calls, which then was heard of last.
+    fn hears(&mut self, from: Direction, call: u16) -> bool {
+        let at = self.calls.iter().rposition(|it| *it == (from, call));
+        if let Some(at) = at {
+            self.calls[at..].rotate_left(1);
+        }
+        at.is_some()
     }
 }
 
@@ -54,18 +67,47 @@ impl<F: Frame, M: Memory> Core<F, M> {
         from: Direction,
     ) -> Option<DropReason> {
         let tunnel = self.records.tunnel(slot)?;
-        let Some(call) = packet.call() else { return Some(Cut::GreCallId.into()) };
-        if tunnel.knows(from, call) {
+        let unknown = |core: &mut Self| {
+            let allowed = core.is_gre_allowed(turn.snapshot, lookup, slot, from);
+            (!allowed).then(|| Cut::GreCallId.into())
+        };
+        let Some(call) = packet.call() else { return unknown(self) };
+        if tunnel.hears(from, call) {
             return None;
         }
         let grant = self.expected(turn.now, turn.snapshot, packet.port, lookup, Some(call));
         let claimed = grant.and_then(|grant| grant.claims);
         let claimed = claimed.filter(|(found, _)| self.publisher.table().claim(*found));
-        let Some((_, descent)) = claimed else { return Some(Cut::GreCallId.into()) };
+        let Some((_, descent)) = claimed else { return unknown(self) };
         self.counters.increment(Counter::Claimed(descent.gateway));
         if let Some(tunnel) = self.records.tunnel(slot) {
             tunnel.add(from, call);
         }
         None
+    }
+
+    /// Whether the rules allow what comes in a tunnel from this side: they are asked once for each policy.
+    fn is_gre_allowed(
+        &mut self,
+        snapshot: &Snapshot,
+        lookup: &Lookup,
+        slot: Slot,
+        from: Direction,
+    ) -> bool {
+        let entry = self.sessions.entry(slot);
+        let (initiator, initiators_port) = (entry.initiator(), PortIndex(entry.in_port));
+        let Some(tunnel) = self.records.tunnel(slot) else { return false };
+        let known = tunnel.allowed.filter(|(mark, _)| *mark == snapshot.mark());
+        let (_, allowed) = known.unwrap_or_else(|| {
+            let other_port = snapshot.topology.partner(initiators_port);
+            let ways = [(initiators_port, initiator), (other_port, initiator.other())];
+            let allowed = ways.map(|(port, side)| {
+                let query = query(snapshot, port, &lookup.key, side, None);
+                snapshot.policy.decide(&query).action == Action::Allow
+            });
+            (snapshot.mark(), allowed)
+        });
+        tunnel.allowed = Some((snapshot.mark(), allowed));
+        allowed[Direction::Original.index()] || allowed[from.index()]
     }
 }

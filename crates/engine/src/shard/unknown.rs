@@ -286,7 +286,7 @@ impl<F: Frame, M: Memory> Core<F, M> {
             let tunnel = packet.call().filter(|_| descent.is_some());
             let tunnel = tunnel.map(|call| Box::new(Tunnel::begun_by(call)));
             if tunnel.is_some() {
-                self.sessions.entry_mut(slot).set_read(true);
+                self.sessions.entry_mut(slot).set_watched(true);
             }
             let descent = descent.map(Box::new);
             self.records.insert(slot, Record { conversation, descent, tunnel });

@@ -188,7 +188,7 @@ impl<F: Frame, M: Memory> Core<F, M> {
         if records.has_room() && records.has_share(source) && records.has_room_for_reader() {
             let conversation = Some(Conversation::new(reads, &key, initiator));
             records.insert(slot, Record { conversation, ..Record::default() });
-            self.sessions.entry_mut(slot).set_read(true);
+            self.sessions.entry_mut(slot).set_watched(true);
         }
     }
 

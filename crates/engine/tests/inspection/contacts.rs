@@ -1,9 +1,13 @@
 //! Where a telephone is called, and where later requests of its calls go: one place for all, which outlasts each of them.
 
+use std::time::Duration;
+
+use engine::{Counter, Ended, Gateway, Limits, PortIndex, Time};
 use testkit::packet::Frame;
 
 use crate::children::{PHONE, REGISTRAR, register, registered, sip, telephony};
-use crate::transcript::{Step, inside, outside, play, swapped};
+use crate::harness::{INSIDE, OUTSIDE, Rig};
+use crate::transcript::{Step, inside, outcome, outside, play, swapped};
 
 const CONTACT: &str = "Contact: <sip:p@10.0.0.1:5070>\r\n";
 const STREAM: [&str; 2] = ["forward original stream s0", "forward reply stream s0"];
@@ -84,4 +88,43 @@ fn a_call_s_end_leaves_the_place_to_the_other_call() {
         called(1000.0, 6001, "forward original first s1 new"),
     ];
     play(&telephony(), &steps);
+}
+
+/// A host announces what it can, in sessions enough for more than a gateway may have. It puts out its own; a telephone that
+/// has one place keeps it, and finds another.
+#[test]
+fn who_announces_most_gives_way() {
+    let mut plan = telephony();
+    plan.limits = Limits::new(60_000, 60_000);
+    let mut rig = Rig::new(1, &plan.snapshot());
+    let receive = |rig: &mut Rig, time: f64, step: (PortIndex, Frame)| {
+        let now = Time::ZERO + Duration::from_secs_f64(time);
+        let fate = rig.receive(now, step.0, step.1.bytes()).pop().expect("a fate");
+        outcome(&fate)
+    };
+    let contact = register("sip:p@10.0.0.1:5070");
+    receive(&mut rig, 0.0, (INSIDE, Frame::udp(PHONE, REGISTRAR, contact)));
+    receive(&mut rig, 0.1, (OUTSIDE, registered()));
+    for number in 0..1200_u16 {
+        let call = sip(INVITE, "INVITE", "", Some(("10.0.0.66", 2000 + 8 * number)));
+        let media = "m=audio PORT RTP/AVP 0\r\n";
+        let more: String = (1..4)
+            .map(|medium| media.replace("PORT", &(2000 + 8 * number + 2 * medium).to_string()))
+            .collect();
+        let (head, body) = call.split_once("\r\n\r\n").expect("a body");
+        let head = head.rsplit_once(' ').expect("its length").0;
+        let body = body.replace("a=rtcp-mux-only\r\n", "") + &more;
+        let text = format!("{head} {}\r\n\r\n{body}", body.len())
+            .replace("Call-ID: c", &format!("Call-ID: {number}"));
+        let from = format!("10.0.0.66:{}", 20_000 + number / 120);
+        receive(&mut rig, 1.0, (INSIDE, Frame::udp(from.as_str(), REGISTRAR, text)));
+    }
+    let evicted = Counter::Unclaimed(Gateway::Sip, Ended::Evicted);
+    let evicted = rig.cluster.counters().get(evicted);
+    assert!(evicted >= 1200 * 8 - 8192, "there were more than there may be: {evicted}");
+    let text = sip("INVITE sip:p@10.0.0.1 SIP/2.0", "INVITE", "", None);
+    let incoming = swapped(Frame::udp("192.0.2.69:6000", "10.0.0.1:5070", text));
+    let outcome = receive(&mut rig, 2.0, (OUTSIDE, incoming));
+    assert!(outcome.starts_with("forward original first"), "{outcome}");
+    rig.check();
 }

@@ -168,3 +168,48 @@ fn what_a_rule_allows_is_not_checked() {
         ],
     );
 }
+
+/// Nor where an announced call came first.
+#[test]
+fn what_a_rule_allows_passes_beside_a_call() {
+    let mut plan = tunnelling();
+    let any = policy::Rule {
+        name: "any-out".into(),
+        services: vec![policy::ServiceItem::ANY],
+        ..plan.policy.rules[0].clone()
+    };
+    plan.policy.rules.push(any);
+    let mut steps = Vec::new();
+    Control::open(&mut steps).call(&mut steps, 1.0, 7, 9);
+    steps.extend([
+        inside(1.2, &up(9), "forward original one_way s1 new"),
+        inside(1.3, &up(77), "forward original one_way s1"),
+        inside(1.4, &gre("10.0.0.1", "192.0.2.69", 0x2000, 9), "forward original one_way s1"),
+        outside(1.5, &down(78), "forward reply stream s1"),
+    ]);
+    play(&plan, &steps);
+}
+
+/// Thirty-two directions of calls are remembered; one more takes the place of that which is silent, not of the oldest.
+#[test]
+fn a_call_too_many_cuts_the_one_that_is_silent() {
+    let mut steps = Vec::new();
+    let mut control = Control::open(&mut steps);
+    for number in 0..33 {
+        let time = 1.0 + f64::from(number) / 10.0;
+        control.call(&mut steps, time, 100 + number, 200 + number);
+        let [new, more] = ["forward original one_way s1 new", "forward original one_way s1"];
+        let expected = if number == 0 { new } else { more };
+        steps.push(inside(time + 0.05, &up(200 + number), expected));
+        if number == 31 {
+            // The first goes on, and the second does not.
+            steps.push(inside(time + 0.06, &up(200), "forward original one_way s1"));
+        }
+    }
+    steps.extend([
+        inside(5.0, &up(200), "forward original one_way s1"),
+        inside(5.1, &up(201), "drop gre_call_id original one_way s1"),
+        inside(5.2, &up(202), "forward original one_way s1"),
+    ]);
+    play(&tunnelling(), &steps);
+}

@@ -1,11 +1,15 @@
 //! The one writer of a region, and the books that it keeps of what it has published.
 
+use core::cmp::Reverse;
+use core::net::IpAddr;
 use std::sync::Arc;
 
+use crate::key::{Context, counted_as};
 use crate::time::Time;
 
+use super::holders::Holders;
 use super::place::Mark;
-use super::{Expectation, Expectations, Held, Life, bucket, pack, unpack};
+use super::{Expectation, Expectations, Held, Life, Parent, bucket, pack, unpack};
 
 wire::named! {
     /// How an expectation ends that nobody claims.
@@ -33,7 +37,7 @@ pub struct Ticket {
 }
 
 /// No place: the end of a list.
-const NONE: u32 = u32::MAX;
+pub(super) const NONE: u32 = u32::MAX;
 
 /// Of what is never taken back.
 const NO_GROUP: u32 = 0;
@@ -54,17 +58,11 @@ struct Book {
     group: u32,
     /// Counts publications: the lower is the older.
     sequence: u64,
-    /// Neighbours among those of the gateway, from older to newer.
+    /// Among the [`Holders`].
+    holder: u32,
+    /// Neighbours among those of the holder, from older to newer.
     older: u32,
     newer: u32,
-}
-
-/// Those of one gateway, in the order of publication.
-#[derive(Clone, Copy, Debug)]
-struct Order {
-    oldest: u32,
-    newest: u32,
-    count: u32,
 }
 
 /// Publishes in one worker's region.
@@ -73,7 +71,9 @@ pub struct Publisher {
     table: Arc<Expectations>,
     region: usize,
     books: Box<[Book]>,
-    orders: [Order; Self::GATEWAYS],
+    /// By gateway.
+    counts: [u32; Self::GATEWAYS],
+    holders: Holders,
     sequence: u64,
     pub(super) booked: u32,
     /// When the next round over all places begins; while one is under way, the earliest deadline seen.
@@ -88,7 +88,7 @@ impl Publisher {
     /// How many gateways may be told apart.
     pub const GATEWAYS: usize = 16;
     /// Octets of books for each place.
-    pub(super) const BOOK: usize = size_of::<Book>() + size_of::<u32>();
+    pub(super) const BOOK: usize = size_of::<Book>() + size_of::<u32>() + Holders::EACH;
 
     /// The writer of a worker's region. There must be one at most.
     ///
@@ -106,6 +106,7 @@ impl Publisher {
             standing: false,
             group: 0,
             sequence: 0,
+            holder: NONE,
             older: NONE,
             newer: NONE,
         };
@@ -113,7 +114,8 @@ impl Publisher {
             table,
             region,
             books: vec![book; places].into_boxed_slice(),
-            orders: [Order { oldest: NONE, newest: NONE, count: 0 }; Self::GATEWAYS],
+            counts: [0; Self::GATEWAYS],
+            holders: Holders::new(places, Self::GATEWAYS),
             sequence: 0,
             booked: 0,
             due: Time::ZERO,
@@ -135,9 +137,11 @@ impl Publisher {
     }
 
     /// Publishes an expectation, in the place of one that is the same but for its deadline: the later of the two holds,
-    /// and what was of no group stays so. The oldest of its gateway gives
-    /// way to it if there are `most` of that gateway already, and the oldest of its bucket if that is full; `ended` is
-    /// told, by gateway. `group` is what [`Self::is_of`] goes by.
+    /// and what was of no group stays so. If there are `most` of its
+    /// gateway already, the oldest gives way of a source that has most of them, or more than half of what that one has;
+    /// if its bucket is full, one there of whose source there are most. `ended` is told, by gateway. Sources are those of
+    /// the sessions that the policy allows ([`Parent::key`](super::Parent::key)), as [`counted_as`] has them. `group` is
+    /// what [`Self::is_of`] goes by.
     pub fn publish(
         &mut self,
         now: Time,
@@ -159,10 +163,8 @@ impl Publisher {
             self.end(same, Ended::Replaced, ended);
         }
         let expectation = &expectation;
-        let gateway = usize::from(expectation.gateway) % Self::GATEWAYS;
-        let order = self.orders[gateway];
-        if order.count >= most.max(1) && order.oldest != NONE {
-            self.end(order.oldest, Ended::Evicted, ended);
+        if self.counts[of_gateway(expectation.gateway)] >= most.max(1) {
+            self.make_room(expectation, ended);
         }
         let place = self.room(now, hash, ended);
         self.table.one_more();
@@ -170,6 +172,25 @@ impl Publisher {
             .publish(&pack(expectation, hash));
         self.enter(now, place, mark, expectation, group);
         Ticket { place, mark }
+    }
+
+    /// Ends one of the gateway that has as many as it may have.
+    fn make_room(&mut self, for_whom: &Expectation, ended: &mut impl FnMut(u8, Ended)) {
+        let (hash, gateway, source) = self.holder(for_whom);
+        let newcomer = self.holders.find(hash, gateway, source);
+        if let Some(holder) = self.holders.gives_way(gateway, newcomer) {
+            let oldest = self.holders.order(holder).oldest;
+            self.end(oldest, Ended::Evicted, ended);
+        }
+    }
+
+    /// On whose account an expectation is, with the hash of that.
+    fn holder(&self, expectation: &Expectation) -> (u64, u8, IpAddr) {
+        let Parent { key, initiator, .. } = &expectation.parent;
+        let source = counted_as(key.endpoint(*initiator).0);
+        let gateway = expectation.gateway;
+        let hash = self.table.hash(Context::default(), gateway, source, (source, 0));
+        (hash, gateway, source)
     }
 
     /// The place of an expectation that is the same, but for its deadline.
@@ -262,13 +283,13 @@ impl Publisher {
     fn room(&mut self, now: Time, hash: u64, ended: &mut impl FnMut(u8, Ended)) -> u32 {
         let region = &self.table.regions[self.region].places;
         let of_bucket = |place: usize| {
-            let Book { mark, deadline, sequence, .. } = self.books[place];
-            // Whatever is over goes before the oldest of those that are not.
+            let Book { mark, deadline, sequence, holder, .. } = self.books[place];
+            // Whatever is over goes before what is not; of that, the oldest of whoever has most.
             match mark {
-                None => (0, 0),
-                Some(mark) if !region[place].is_alive(mark) => (1, 0),
-                Some(_) if deadline <= now => (2, 0),
-                Some(_) => (3, sequence),
+                None => (0, Reverse(0), 0),
+                Some(mark) if !region[place].is_alive(mark) => (1, Reverse(0), 0),
+                Some(_) if deadline <= now => (2, Reverse(0), 0),
+                Some(_) => (3, Reverse(self.holders.count(holder)), sequence),
             }
         };
         let place = bucket(self.books.len(), hash).min_by_key(|place| of_bucket(*place));
@@ -281,8 +302,13 @@ impl Publisher {
 
     fn enter(&mut self, now: Time, place: u32, mark: Mark, of: &Expectation, group: u32) {
         self.sequence += 1;
-        let order = &mut self.orders[usize::from(of.gateway) % Self::GATEWAYS];
-        let before = order.newest;
+        let (hash, gateway, source) = self.holder(of);
+        let holder = self.holders.take(hash, gateway, source);
+        let order = self.holders.order(holder);
+        let before = core::mem::replace(&mut order.newest, place);
+        if before == NONE {
+            order.oldest = place;
+        }
         self.books[place as usize] = Book {
             mark: Some(mark),
             deadline: of.deadline,
@@ -290,15 +316,14 @@ impl Publisher {
             standing: of.standing,
             group,
             sequence: self.sequence,
+            holder,
             older: before,
             newer: NONE,
         };
-        order.newest = place;
-        order.count += 1;
-        match self.books.get_mut(before as usize) {
-            Some(book) => book.newer = place,
-            None => order.oldest = place,
+        if let Some(book) = self.books.get_mut(before as usize) {
+            book.newer = place;
         }
+        self.counts[of_gateway(of.gateway)] += 1;
         self.booked += 1;
         let patience = Time::from_nanos(now.as_nanos().saturating_add(PATIENCE));
         // A round that is over has left nothing earlier than `due`, unless nothing was booked.
@@ -311,7 +336,7 @@ impl Publisher {
 
     /// Frees a place. If its expectation was still alive, it ends by this.
     fn end(&mut self, place: u32, why: Ended, ended: &mut impl FnMut(u8, Ended)) {
-        let Book { mark, gateway, older, newer, .. } = self.books[place as usize];
+        let Book { mark, gateway, holder, older, newer, .. } = self.books[place as usize];
         let Some(mark) = mark else { return };
         if self.table.regions[self.region].places[place as usize].retire(mark) {
             self.table.one_less();
@@ -319,8 +344,8 @@ impl Publisher {
         }
         self.books[place as usize].mark = None;
         self.booked -= 1;
-        let order = &mut self.orders[usize::from(gateway) % Self::GATEWAYS];
-        order.count -= 1;
+        self.counts[of_gateway(gateway)] -= 1;
+        let order = self.holders.order(holder);
         match self.books.get_mut(older as usize) {
             Some(book) => book.newer = newer,
             None => order.oldest = newer,
@@ -329,5 +354,10 @@ impl Publisher {
             Some(book) => book.older = older,
             None => order.newest = older,
         }
+        self.holders.give(holder);
     }
+}
+
+fn of_gateway(number: u8) -> usize {
+    usize::from(number) % Publisher::GATEWAYS
 }

@@ -205,6 +205,33 @@ fn the_oldest_makes_room() {
     assert_eq!(left.collect::<Vec<_>>(), [2, 3, 4]);
 }
 
+/// One source announces as much as it can. Another loses nothing by that, and finds room.
+#[test]
+fn who_has_most_gives_way() {
+    let mut one = Rig::new(1, 1024);
+    let Rig { publishers, ended, .. } = &mut one;
+    let mut publish = |client: [u8; 4], port| {
+        let (key, initiator) =
+            Key::new(Context::default(), 6, (client.into(), 40_000), (SERVER, 21));
+        let expectation = data(port);
+        let parent = Parent { key, initiator, ..expectation.parent };
+        let expectation = Expectation { parent, ..expectation };
+        publishers[0].publish(Time::ZERO, &expectation, 0, 40, &mut |_, why| ended.push(why))
+    };
+    let first = publish([10, 0, 0, 1], 5000);
+    for port in 6000..6100 {
+        publish([10, 0, 0, 2], port);
+    }
+    let second = publish([10, 0, 0, 3], 7000);
+    for port in 6100..6200 {
+        publish([10, 0, 0, 2], port);
+    }
+    assert_eq!(one.ended, [Ended::Evicted; 162]);
+    assert!([first, second].iter().all(|ticket| one.publishers[0].is_alive(*ticket)));
+    let left = (6000..6200).filter(|port| one.claim(1, &syn(*port)).is_some());
+    assert_eq!(left.collect::<Vec<_>>(), Vec::from_iter(6162..6200), "its own oldest went");
+}
+
 #[test]
 fn the_same_takes_the_place_of_what_was_said_before() {
     let mut one = Rig::new(1, 64);

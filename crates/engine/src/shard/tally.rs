@@ -45,11 +45,16 @@ impl<K: Hash + Eq> Tally<K> {
     }
 
     pub(super) fn enter(&mut self, key: K) {
+        self.add(key, NonZeroU32::MIN);
+    }
+
+    /// As many more of a key.
+    pub(super) fn add(&mut self, key: K, more: NonZeroU32) {
         let Self { parts, hasher } = self;
         let hash = hasher.hash_one(&key);
         let Some(part) = parts.get_mut(place(hash, parts.len())) else { return };
         if let Some((_, count)) = part.find_mut(hash, |(other, _)| *other == key) {
-            *count = count.saturating_add(1);
+            *count = count.saturating_add(more.get());
             return;
         }
         let rehash = |(key, _): &(K, NonZeroU32)| hasher.hash_one(key);
@@ -62,16 +67,21 @@ impl<K: Hash + Eq> Tally<K> {
                 part.insert_unique(rehash(&kept), kept, rehash);
             }
         }
-        part.insert_unique(hash, (key, NonZeroU32::MIN), rehash);
+        part.insert_unique(hash, (key, more), rehash);
     }
 
     pub(super) fn leave(&mut self, key: &K) {
+        self.subtract(key, 1);
+    }
+
+    /// As many less of a key.
+    pub(super) fn subtract(&mut self, key: &K, less: u32) {
         let hash = self.hasher.hash_one(key);
         let place = place(hash, self.parts.len());
         let Some(part) = self.parts.get_mut(place).filter(|part| !part.is_empty()) else { return };
         if let Ok(mut entry) = part.find_entry(hash, |(other, _)| other == key) {
-            match NonZeroU32::new(entry.get().1.get() - 1) {
-                Some(less) => entry.get_mut().1 = less,
+            match NonZeroU32::new(entry.get().1.get().saturating_sub(less)) {
+                Some(left) => entry.get_mut().1 = left,
                 None => drop(entry.remove()),
             }
         }
