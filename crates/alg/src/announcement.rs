@@ -37,6 +37,29 @@ pub struct Announcement {
 }
 
 impl Announcement {
+    /// One connection to a place, from any port of its source: for the configured time, not read, and never taken back by
+    /// itself. What a protocol has otherwise its gateway says beside this.
+    pub(crate) const fn once(
+        protocol: u8,
+        opener: Direction,
+        source: IpAddr,
+        destination: (IpAddr, u16),
+    ) -> Self {
+        let (destination, destination_port) = destination;
+        Self {
+            protocol,
+            opener,
+            source,
+            source_port: None,
+            destination,
+            destination_port,
+            lifetime: None,
+            read: None,
+            standing: false,
+            group: 0,
+        }
+    }
+
     /// Stands for any host of the family of `address`: for a connection that a host opens of which the
     /// conversation does not say where it is, and only where the rule allows third parties.
     #[must_use]

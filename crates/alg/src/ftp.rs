@@ -301,18 +301,9 @@ impl Ftp {
         if self.foreign {
             return;
         }
-        notes.expect(Announcement {
-            protocol: TCP,
-            opener,
-            source: notes.peers.speaker(opener).0,
-            source_port: None,
-            destination: target.address,
-            destination_port: target.port,
-            lifetime: None,
-            read: None,
-            standing: false,
-            group: 0,
-        });
+        let source = notes.peers.speaker(opener).0;
+        let destination = (target.address, target.port);
+        notes.expect(Announcement::once(TCP, opener, source, destination));
     }
 }
 

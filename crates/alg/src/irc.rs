@@ -140,18 +140,11 @@ fn offered(parameters: &[u8], notes: &mut Notes<'_>) {
         0 => {}
         _ if address != client => notes.remark(Remark::Bounce),
         1..1024 => notes.remark(Remark::PrivilegedPort),
-        1024.. => notes.expect(Announcement {
-            protocol: TCP,
-            opener: Direction::Reply,
-            source: if notes.options.third_party { Announcement::any_host(client) } else { server },
-            source_port: None,
-            destination: client,
-            destination_port: port,
-            lifetime: None,
-            read: None,
-            standing: false,
-            group: 0,
-        }),
+        1024.. => {
+            let any = notes.options.third_party;
+            let source = if any { Announcement::any_host(client) } else { server };
+            notes.expect(Announcement::once(TCP, Direction::Reply, source, (client, port)));
+        }
     }
 }
 

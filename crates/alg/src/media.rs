@@ -4,8 +4,10 @@
 //! and the port that it goes to are known, the port that it comes from is not. The host that it comes from
 //! is the one where its sender wants to receive, if it has said so, and its control address until then.
 
+use core::hash::{Hash, Hasher};
 use core::net::IpAddr;
 use core::time::Duration;
+use std::hash::DefaultHasher;
 
 use session::Direction;
 
@@ -99,6 +101,13 @@ impl Media {
     }
 }
 
+/// What stands for an identity that is compared octet by octet.
+pub(crate) fn hashed(id: &[u8]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    id.hash(&mut hasher);
+    hasher.finish()
+}
+
 /// The group of what a call or connection of this identity announces.
 pub(crate) fn group(id: u64) -> u32 {
     u32::try_from(id >> 32).unwrap_or(0).max(1)
@@ -133,15 +142,8 @@ fn datagrams(
         return;
     }
     notes.expect(Announcement {
-        protocol: UDP,
-        opener: from.reversed(),
-        source,
-        source_port: None,
-        destination,
-        destination_port: port,
         lifetime,
-        read: None,
-        standing: false,
         group,
+        ..Announcement::once(UDP, from.reversed(), source, (destination, port))
     });
 }

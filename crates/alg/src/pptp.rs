@@ -108,18 +108,9 @@ impl Pptp {
             return;
         }
         for (opener, receivers) in [(from.reversed(), repliers), (from, call)] {
-            notes.expect(Announcement {
-                protocol: GRE,
-                opener,
-                source: notes.peers.speaker(opener).0,
-                source_port: None,
-                destination: notes.peers.listener(opener).0,
-                destination_port: receivers,
-                lifetime: None,
-                read: None,
-                standing: false,
-                group: 0,
-            });
+            let source = notes.peers.speaker(opener).0;
+            let destination = (notes.peers.listener(opener).0, receivers);
+            notes.expect(Announcement::once(GRE, opener, source, destination));
         }
     }
 }

@@ -13,15 +13,13 @@
 mod tests;
 mod transport;
 
-use core::hash::{Hash, Hasher};
 use core::time::Duration;
-use std::hash::DefaultHasher;
 
 use arrayvec::ArrayVec;
 use session::Direction;
 
 use crate::dialogue::{Dialogue, Progress};
-use crate::media::{UDP, group};
+use crate::media::{UDP, group, hashed};
 use crate::message::{Framing, Message};
 use crate::text::{number, parameter, words};
 use crate::{Announcement, Notes, Remark};
@@ -241,26 +239,20 @@ fn expect(
     if port < PRIVILEGED {
         return notes.remark(Remark::PrivilegedPort);
     }
+    let source = notes.peers.listener(to).0;
+    let destination = (notes.peers.speaker(to).0, port);
     notes.expect(Announcement {
-        protocol: UDP,
-        opener: to.reversed(),
-        source: notes.peers.listener(to).0,
         source_port,
-        destination: notes.peers.speaker(to).0,
-        destination_port: port,
         lifetime: Some(lifetime),
-        read: None,
-        standing: false,
         group,
+        ..Announcement::once(UDP, to.reversed(), source, destination)
     });
 }
 
 /// The group of what the stream with this URI announces. TEARDOWN names a stream as its SETUP has, or something else
 /// that stands for all (RFC 2326 §10.7).
 fn group_of(uri: &[u8]) -> u32 {
-    let mut hasher = DefaultHasher::new();
-    uri.hash(&mut hasher);
-    group(hasher.finish())
+    group(hashed(uri))
 }
 
 /// How long the server keeps the session: `Session: 12345678;timeout=60`.

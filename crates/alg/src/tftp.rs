@@ -39,18 +39,8 @@ impl Dialogue for Tftp {
             return Progress::Read(octets.len());
         }
         let (server, _) = notes.peers.listener(from);
-        notes.expect(Announcement {
-            protocol: UDP,
-            opener: from.reversed(),
-            source: server,
-            source_port: None,
-            destination: client,
-            destination_port: client_port,
-            lifetime: None,
-            read: None,
-            standing: false,
-            group: 0,
-        });
+        let destination = (client, client_port);
+        notes.expect(Announcement::once(UDP, from.reversed(), server, destination));
         Progress::Read(octets.len())
     }
 }

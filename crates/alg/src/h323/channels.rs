@@ -186,21 +186,13 @@ impl Channels {
     fn expect(&self, to: Direction, (protocol, place): Wanted, notes: &mut Notes<'_>) {
         let sender = self.sides[to.reversed().index()].host;
         let source = sender.unwrap_or(notes.peers.listener(to).0);
-        let (destination, destination_port) = place;
-        if source == destination {
+        if source == place.0 {
             return;
         }
         let announcement = Announcement {
-            protocol,
-            opener: to.reversed(),
-            source,
-            source_port: None,
-            destination,
-            destination_port,
             lifetime: PATIENCE,
-            read: None,
-            standing: false,
             group: self.group,
+            ..Announcement::once(protocol, to.reversed(), source, place)
         };
         // Alternatives of a fast start share their places.
         if !notes.announcements().contains(&announcement) {

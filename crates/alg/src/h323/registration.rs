@@ -236,25 +236,13 @@ impl Opening {
         }
     }
 
-    fn expect_from(
-        self,
-        source: IpAddr,
-        at: Direction,
-        (destination, destination_port): Place,
-        notes: &mut Notes<'_>,
-    ) {
+    fn expect_from(self, source: IpAddr, at: Direction, destination: Place, notes: &mut Notes<'_>) {
         let Self { protocol, lifetime, standing } = self;
         notes.expect(Announcement {
-            protocol,
-            opener: at.reversed(),
-            source,
-            source_port: None,
-            destination,
-            destination_port,
             lifetime,
             read: Some(Protocol::H323),
             standing,
-            group: 0,
+            ..Announcement::once(protocol, at.reversed(), source, destination)
         });
     }
 }

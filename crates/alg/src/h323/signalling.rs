@@ -222,20 +222,12 @@ fn expect_control(
     (lifetime, group): (Option<Duration>, u32),
     notes: &mut Notes<'_>,
 ) {
-    let Some((destination, destination_port)) = permitted(place, from, Remark::Bounce, notes)
-    else {
-        return;
-    };
+    let Some(destination) = permitted(place, from, Remark::Bounce, notes) else { return };
+    let source = notes.peers.listener(from).0;
     notes.expect(Announcement {
-        protocol: TCP,
-        opener: from.reversed(),
-        source: notes.peers.listener(from).0,
-        source_port: None,
-        destination,
-        destination_port,
         lifetime,
         read: Some(Protocol::H245),
-        standing: false,
         group,
+        ..Announcement::once(TCP, from.reversed(), source, destination)
     });
 }

@@ -1,13 +1,11 @@
-//! The calls of one control session.
+//! The calls of one control session. Their Call-IDs and tags are compared octet by octet (RFC 3261 §8.1.1.4).
 
-use core::hash::{Hash, Hasher};
 use core::time::Duration;
-use std::hash::DefaultHasher;
 
 use arrayvec::ArrayVec;
 use session::Direction;
 
-use crate::media::{Media, RINGING, group, held, make_room};
+use crate::media::{Media, RINGING, group, hashed, held, make_room};
 use crate::sdp::Description;
 use crate::{Notes, Remark};
 
@@ -176,11 +174,4 @@ impl Calls {
         self.calls.push(call);
         self.calls.last_mut().expect("a call has just been pushed")
     }
-}
-
-/// Call-IDs and tags are compared octet by octet (RFC 3261 §8.1.1.4).
-pub(super) fn hashed(id: &[u8]) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    id.hash(&mut hasher);
-    hasher.finish()
 }

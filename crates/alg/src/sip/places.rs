@@ -14,8 +14,7 @@ use arrayvec::ArrayVec;
 use session::Direction;
 
 use super::Fields;
-use super::calls::hashed;
-use crate::media::{RINGING, UDP};
+use crate::media::{RINGING, UDP, hashed};
 use crate::message::{Message, is_one_of};
 use crate::text::{divided, host_and_port, number, parameter, words};
 use crate::{Announcement, Notes, Protocol, Remark};
@@ -90,17 +89,13 @@ impl Place {
         if port < PRIVILEGED {
             return notes.remark(Remark::PrivilegedPort);
         }
+        let source = notes.peers.listener(from).0;
+        let destination = (notes.peers.speaker(from).0, port);
         notes.expect(Announcement {
-            protocol,
-            opener: from.reversed(),
-            source: notes.peers.listener(from).0,
-            source_port: None,
-            destination: notes.peers.speaker(from).0,
-            destination_port: port,
             lifetime: Some(lifetime),
             read: Some(Protocol::Sip),
             standing: true,
-            group: 0,
+            ..Announcement::once(protocol, from.reversed(), source, destination)
         });
     }
 }
@@ -228,12 +223,11 @@ impl Contact {
 
 /// The values of a field that commas divide, but for those in quotes and brackets.
 fn apart(value: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let (mut quoted, mut escaped, mut bracketed) = (false, false, false);
+    let (mut quotes, mut bracketed) = (Quotes::default(), false);
     value.split(move |octet| {
-        let plain = !core::mem::take(&mut escaped);
+        // In brackets a quote is none.
+        let quoted = !bracketed && quotes.hold(*octet);
         match octet {
-            b'\\' if quoted && plain => escaped = true,
-            b'"' if plain && !bracketed => quoted = !quoted,
             b'<' if !quoted => bracketed = true,
             b'>' if !quoted => bracketed = false,
             _ => {}
@@ -244,17 +238,27 @@ fn apart(value: &[u8]) -> impl Iterator<Item = &[u8]> {
 
 /// What stands in angle brackets, and what follows them; brackets in a quoted name are none.
 fn bracketed(value: &[u8]) -> Option<(&[u8], &[u8])> {
-    let mut quoted = false;
-    let mut escaped = false;
-    let open = value.iter().position(|octet| {
-        let plain = !core::mem::take(&mut escaped);
+    let mut quotes = Quotes::default();
+    let open = value.iter().position(|octet| !quotes.hold(*octet) && *octet == b'<')?;
+    divided(&value[open + 1..], b'>')
+}
+
+/// Which octets stand in a quoted string (RFC 3261 §25.1), asked for one after the other.
+#[derive(Debug, Default)]
+struct Quotes {
+    open: bool,
+    escaped: bool,
+}
+
+impl Quotes {
+    /// Whether the next octet stands in quotes. The quote that opens them does, the one that closes them does not.
+    fn hold(&mut self, octet: u8) -> bool {
+        let plain = !core::mem::take(&mut self.escaped);
         match octet {
-            b'\\' if quoted && plain => escaped = true,
-            b'"' if plain => quoted = !quoted,
-            b'<' if !quoted => return true,
+            b'\\' if self.open && plain => self.escaped = true,
+            b'"' if plain => self.open = !self.open,
             _ => {}
         }
-        false
-    })?;
-    divided(&value[open + 1..], b'>')
+        self.open
+    }
 }
