@@ -13,20 +13,36 @@
 //!   stands there, it is refused where the rule asks for strictness, and in any case if what stands there may be
 //!   read as another host's address. One too long to be read is refused in any
 //!   case: blanks before its address would hide it. Other lines may be as long as they like.
+//! - A line of more than 500 octets may be two commands to its server, so no `PORT` passes in the midst of it; and with
+//!   strictness no such line at all, since a reply to its end could be taken for that to the next command.
 //! - With strictness a `PORT` opens nothing before the server agrees to it by the reply to that very command:
-//!   replies are counted against commands. So are 227 and 229 with every rule: what looks like one in the reply to
-//!   another command opens nothing, unless the beginning of the conversation or a part of it was not seen.
+//!   replies are counted against commands. So are 227 and 229 with every rule, and 234: what looks like one in the reply to
+//!   another command does nothing, unless the beginning of the conversation or a part of it was not seen.
 //! - What is another protocol's opens nothing, and nothing after it does: a web page can have a browser behind
 //!   the box say `PORT` in the body of a request to port 21. A line that ends in HTTP's version, or begins with
 //!   what cannot be a command's name, gives it away. The reading goes on, so that no bounce passes behind it.
 //! - After `EPSV ALL` all else is void (RFC 2428 §4), unless the server refuses that.
 //! - After `AUTH` has succeeded (RFC 4217, RFC 2228) the conversation is another and is not read.
 //!
+//! What was opened and nobody has used is taken back when the server says that it will not be used:
+//!
+//! | reply | to | taken back |
+//! | --- | --- | --- |
+//! | 4xx, 5xx | `PORT`, `EPRT` | what it has opened: the server does not know it |
+//! | 425, 426 | a transfer | what it was to use: the server has given that up |
+//! | any other of failure, with no 1xx before | a transfer | nothing: the next transfer may use it |
+//! | any other, but 3xx | a transfer | what it was to use: the transfer is over |
+//! | 220 | `REIN` | all (RFC 959 §4.1.1) |
+//! | 221, 421 | anything | all: the server closes the conversation |
+//!
 //! What is not here: `LPRT` (RFC 1639), transfers between two servers, and user names, paths, or what else
 //! one could forbid.
 
+mod asked;
+mod hidden;
 mod reply;
 mod target;
+mod telnet;
 mod turns;
 
 use core::net::IpAddr;
@@ -35,11 +51,15 @@ use arrayvec::ArrayVec;
 use session::Direction;
 
 use crate::dialogue::{Dialogue, Progress};
+use crate::foreign::Foreign;
 use crate::line::{Head, Lines};
 use crate::text::ends_in_http_version;
 use crate::{Announcement, Notes, Remark};
+use asked::{Asked, Waiting};
+use hidden::{Hidden, UNDIVIDED};
 use reply::{Replies, Reply};
 use target::Target;
+use telnet::Telnet;
 use turns::{Answers, Number, Turns};
 
 const TCP: u8 = 6;
@@ -47,12 +67,14 @@ const TCP: u8 = 6;
 const LINE: usize = 1024;
 /// Octets of a reply's code with the mark behind it.
 const CODE: usize = 4;
-/// Ports below are not for transfers (RFC 2577 §3).
-const PORTS: u16 = 1024;
 const PORT: &[u8] = b"PORT";
 const EPRT: &[u8] = b"EPRT";
 /// The commands that name where to connect to.
 const ACTIVE: [&[u8]; 2] = [PORT, EPRT];
+/// The commands that use a transfer's connection (RFC 959 §5.4, RFC 3659 §7).
+const TRANSFERS: [&[u8]; 7] = [b"RETR", b"STOR", b"STOU", b"APPE", b"LIST", b"NLST", b"MLSD"];
+/// What has been opened and can still be taken back: as much as one session may have announced.
+const OPENINGS: usize = 8;
 const CLIENT: Direction = Direction::Original;
 const SERVER: Direction = Direction::Reply;
 
@@ -60,67 +82,53 @@ const SERVER: Direction = Direction::Reply;
 #[derive(Debug, Default)]
 pub(crate) struct Ftp {
     lines: [Lines; 2],
+    /// In the client's line that is not read.
+    hidden: Hidden,
     replies: Replies,
-    /// The last command that asked for a transfer's connection, until it is answered.
-    asked: Option<Asked>,
     turns: Turns,
+    waiting: Waiting,
+    /// The last command that says how transfers are to be made.
+    way: Option<Number>,
+    /// The groups of what has been opened, the last one last.
+    opened: ArrayVec<u32, OPENINGS>,
     /// The client has said that it will use nothing but EPSV.
     extended_only: bool,
-    /// The client has spoken another protocol.
-    foreign: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Asked {
-    /// PASV, the command of that number.
-    Passive { number: Number },
-    /// EPSV, the command of that number.
-    ExtendedPassive { number: Number },
-    /// EPSV ALL.
-    ExtendedOnly,
-    /// PORT or EPRT, the command of that number.
-    Active { target: Target, number: Number },
-    /// AUTH.
-    Security,
+    foreign: Foreign,
 }
 
 impl Dialogue for Ftp {
     fn read(&mut self, from: Direction, octets: &[u8], notes: &mut Notes<'_>) -> Progress {
-        let (course, taken) = match self.lines[from.index()].next(octets, LINE) {
-            Head::Line(line, taken) => {
-                let course = match from {
-                    CLIENT => self.command(&without_telnet(line), notes),
-                    SERVER => self.reply(line, notes),
-                };
-                (course, taken)
+        let before = (self.lines[from.index()], self.hidden);
+        let head = self.lines[from.index()].next(octets, LINE);
+        let (course, taken) = match (from, head) {
+            (CLIENT, Head::Line(line, taken)) => (self.line(line, notes), taken),
+            (SERVER, Head::Line(line, taken)) => (self.reply(line, notes), taken),
+            (CLIENT, Head::Unread(taken)) => (self.rest(&octets[..taken]), taken),
+            (SERVER, Head::Unread(taken)) => (Course::On, taken),
+            (CLIENT, Head::TooLong(taken)) => {
+                (self.overlong(&without_telnet(&octets[..taken]), &octets[..taken], notes), taken)
             }
-            Head::Unread(taken) => return Progress::Read(taken),
-            Head::TooLong(taken) => {
-                // A command or reply like any other in what is counted: a path may be as long.
-                let course = match from {
-                    CLIENT => self.overlong(&without_telnet(&octets[..taken]), notes),
-                    SERVER => {
-                        notes.remark(Remark::Overlong);
-                        self.reply(&octets[..CODE], notes)
-                    }
-                };
-                if let Course::Refuse(_) = course {
-                    // It will come again.
-                    self.lines[from.index()] = Lines::Apart;
-                }
-                (course, taken)
+            (SERVER, Head::TooLong(taken)) => {
+                // A reply like any other in what is counted: a path may be as long.
+                notes.remark(Remark::Overlong);
+                (self.reply(&octets[..CODE], notes), taken)
             }
-            Head::Unended => return Progress::Read(0),
+            (CLIENT | SERVER, Head::Unended) => return Progress::Read(0),
         };
         match course {
             Course::On => Progress::Read(taken),
-            Course::Refuse(remark) => Progress::Refuse(remark),
+            Course::Refuse(remark) => {
+                // It will come again.
+                (self.lines[from.index()], self.hidden) = before;
+                Progress::Refuse(remark)
+            }
             Course::Stop => Progress::Stop,
         }
     }
 
     fn resume(&mut self, from: Direction) -> bool {
         self.lines[from.index()] = Lines::Within;
+        self.hidden = Hidden::default();
         self.replies = Replies::resumed();
         self.turns.lose();
         true
@@ -136,8 +144,28 @@ enum Course {
 }
 
 impl Ftp {
-    /// Reads the beginning of a line that is too long to be read whole.
-    fn overlong(&mut self, beginning: &[u8], notes: &mut Notes<'_>) -> Course {
+    /// Reads a line of the client.
+    fn line(&mut self, line: &[u8], notes: &mut Notes<'_>) -> Course {
+        if line.len() > UNDIVIDED && (notes.options.strict || Hidden::default().is_in(line)) {
+            return Course::Refuse(Remark::Overlong);
+        }
+        self.command(&without_telnet(line), notes)
+    }
+
+    /// Reads on in a line of the client that is not read, to its end or not.
+    fn rest(&mut self, octets: &[u8]) -> Course {
+        if self.hidden.is_in(octets) {
+            return Course::Refuse(Remark::Overlong);
+        }
+        if octets.ends_with(b"\n") {
+            self.hidden = Hidden::default();
+        }
+        Course::On
+    }
+
+    /// Reads the beginning of a line that is too long to be read whole: a command like any other in what is counted, as
+    /// a path may be as long.
+    fn overlong(&mut self, beginning: &[u8], octets: &[u8], notes: &mut Notes<'_>) -> Course {
         let beginning = beginning.trim_ascii_start();
         let (verb, _) = divided(beginning);
         let ended = verb.len() < beginning.len();
@@ -145,7 +173,7 @@ impl Ftp {
             Some(start) => start.eq_ignore_ascii_case(verb) && (!ended || start == *name),
             None => false,
         });
-        if active {
+        if active || notes.options.strict || self.hidden.is_in(octets) {
             return Course::Refuse(Remark::Overlong);
         }
         notes.remark(Remark::Overlong);
@@ -163,48 +191,50 @@ impl Ftp {
             notes.remark(Remark::WrongSide);
             return Course::On;
         }
-        if is_foreign(line, verb) && !self.foreign {
-            self.foreign = true;
-            notes.remark(Remark::OtherProtocol);
-        }
+        self.foreign.check(!is_foreign(line, verb), notes);
         let number = self.turns.next();
-        let course = if verb.eq_ignore_ascii_case(PORT) {
-            let target = target::of_port(argument).ok_or_else(|| target::host_of_port(argument));
-            self.active(target, number, notes)
-        } else if verb.eq_ignore_ascii_case(EPRT) {
-            let target = target::of_eprt(argument).ok_or_else(|| target::host_of_eprt(argument));
-            self.active(target, number, notes)
-        } else if verb.eq_ignore_ascii_case(b"PASV") {
-            self.ask(Asked::Passive { number }, notes);
-            Course::On
-        } else if verb.eq_ignore_ascii_case(b"EPSV") {
-            if argument.eq_ignore_ascii_case(b"ALL") {
-                self.extended_only = true;
-                self.asked = Some(Asked::ExtendedOnly);
+        let is = |name: &[u8]| verb.eq_ignore_ascii_case(name);
+        if is(PORT) || is(EPRT) {
+            let target = if is(PORT) {
+                target::of_port(argument).ok_or_else(|| target::host_of_port(argument))
             } else {
-                self.asked = Some(Asked::ExtendedPassive { number });
+                target::of_eprt(argument).ok_or_else(|| target::host_of_eprt(argument))
+            };
+            if let Err(remark) = self.active(target, number, notes) {
+                // It never reaches the server.
+                return Course::Refuse(remark);
             }
-            Course::On
-        } else {
-            if verb.eq_ignore_ascii_case(b"AUTH") {
-                self.asked = Some(Asked::Security);
-            }
-            Course::On
-        };
-        match course {
-            Course::On if verb.eq_ignore_ascii_case(b"ABOR") => self.turns.abort(),
-            Course::On => self.turns.command(),
-            // It never reaches the server.
-            Course::Refuse(_) | Course::Stop => {}
+        } else if is(b"PASV") {
+            self.ask(number, Asked::Passive, notes);
+        } else if is(b"EPSV") && argument.eq_ignore_ascii_case(b"ALL") {
+            self.extended_only = true;
+            self.way = Some(number);
+            self.waiting.push(number, Asked::ExtendedOnly);
+        } else if is(b"EPSV") {
+            self.way = Some(number);
+            self.waiting.push(number, Asked::ExtendedPassive);
+        } else if is(b"AUTH") {
+            self.waiting.push(number, Asked::Security);
+        } else if is(b"REIN") {
+            self.waiting.push(number, Asked::Renewal);
+        } else if let Some(way) = self.way.filter(|_| TRANSFERS.iter().any(|name| is(name))) {
+            self.waiting.push(number, Asked::Transfer { group: group(way), begun: false });
         }
-        course
+        if is(b"ABOR") {
+            self.turns.abort();
+        } else {
+            self.turns.command();
+        }
+        Course::On
     }
 
     /// The client asks by another command than EPSV.
-    fn ask(&mut self, asked: Asked, notes: &mut Notes<'_>) {
-        self.asked = Some(asked).filter(|_| !self.extended_only);
+    fn ask(&mut self, number: Number, asked: Asked, notes: &mut Notes<'_>) {
+        self.way = Some(number);
         if self.extended_only {
             notes.remark(Remark::RuledOut);
+        } else {
+            self.waiting.push(number, asked);
         }
     }
 
@@ -214,28 +244,26 @@ impl Ftp {
         target: Result<Target, Option<IpAddr>>,
         number: Number,
         notes: &mut Notes<'_>,
-    ) -> Course {
+    ) -> Result<(), Remark> {
         let client = notes.peers.speaker(CLIENT).0;
         let target = match target {
             Ok(target) => target,
-            Err(Some(host)) if host != client => return Course::Refuse(Remark::Bounce),
-            Err(_) if notes.options.strict => return Course::Refuse(Remark::Malformed),
+            Err(Some(host)) if host != client => return Err(Remark::Bounce),
+            Err(_) if notes.options.strict => return Err(Remark::Malformed),
             Err(_) => {
-                self.asked = None;
+                self.way = Some(number);
                 notes.remark(Remark::Malformed);
-                return Course::On;
+                return Ok(());
             }
         };
-        if let Err(remark) = target.check(client) {
-            return Course::Refuse(remark);
-        }
+        target.check(client)?;
         if notes.options.strict || self.extended_only {
-            self.ask(Asked::Active { target, number }, notes);
+            self.ask(number, Asked::Active(target), notes);
         } else {
-            self.asked = None;
-            self.expect(SERVER, target, notes);
+            self.ask(number, Asked::Opened, notes);
+            self.expect(SERVER, target, number, notes);
         }
-        Course::On
+        Ok(())
     }
 
     fn reply(&mut self, line: &[u8], notes: &mut Notes<'_>) -> Course {
@@ -251,73 +279,100 @@ impl Ftp {
             Reply::Greeting => return Course::On,
         };
         let answers = self.turns.reply(reply.code);
-        match (reply.code, self.asked) {
-            (..200, _) => {}
-            (227, Some(Asked::Passive { number })) if self.turns.may_be(answers, number) => {
-                self.asked = None;
-                self.passive(target::of_227(reply.text), notes);
-            }
-            (229, Some(Asked::ExtendedPassive { number }))
-                if self.turns.may_be(answers, number) =>
-            {
-                self.asked = None;
-                let server = notes.peers.speaker(SERVER).0;
-                self.passive(target::of_229(reply.text, server), notes);
-            }
-            (227 | 229, _) => notes.remark(Remark::Unasked),
-            (234 | 334, Some(Asked::Security)) => return Course::Stop,
-            (500..=599, Some(Asked::ExtendedOnly)) => {
-                self.asked = None;
-                self.extended_only = false;
-            }
-            (code, Some(Asked::Active { target, number })) => match answers {
-                Answers::Command(answered) if answered == number => {
-                    self.asked = None;
-                    if code < 300 {
-                        self.expect(SERVER, target, notes);
-                    }
-                }
-                // Perhaps it was refused.
-                Answers::Either => self.asked = None,
-                Answers::Command(_) | Answers::Nobody => {}
+        // Of two questions the later is the one that counts.
+        let mut asked = |what| self.waiting.take(answers, &self.turns, what);
+        match reply.code {
+            227 => match asked(Asked::Passive).filter(|number| self.way == Some(*number)) {
+                Some(number) => self.passive(target::of_227(reply.text), number, notes),
+                None => notes.remark(Remark::Unasked),
             },
-            (_, Some(_) | None) => {}
+            229 => match asked(Asked::ExtendedPassive).filter(|it| self.way == Some(*it)) {
+                Some(number) => {
+                    let server = notes.peers.speaker(SERVER).0;
+                    self.passive(target::of_229(reply.text, server), number, notes);
+                }
+                None => notes.remark(Remark::Unasked),
+            },
+            234 | 334 => match asked(Asked::Security) {
+                Some(_) => return Course::Stop,
+                None => notes.remark(Remark::Unasked),
+            },
+            221 | 421 => self.close(notes),
+            _ => {}
+        }
+        match answers {
+            Answers::Command(number) => self.settle(number, reply.code, notes),
+            Answers::Preliminary(number) => self.waiting.begin(number),
+            // Perhaps it was refused.
+            Answers::Either => self.waiting.doubt(),
+            Answers::Nobody => {}
         }
         Course::On
     }
 
-    fn passive(&self, target: Option<Target>, notes: &mut Notes<'_>) {
+    /// A command has had its last reply.
+    fn settle(&mut self, number: Number, code: u16, notes: &mut Notes<'_>) {
+        let Some(asked) = self.waiting.settle(number, &self.turns) else { return };
+        let certain = self.turns.are_certain();
+        match asked {
+            Asked::Active(target) if code < 300 && self.way == Some(number) => {
+                self.expect(SERVER, target, number, notes);
+            }
+            Asked::Opened if code >= 400 && certain => notes.withdraw(group(number)),
+            Asked::ExtendedOnly if code >= 500 => self.extended_only = false,
+            Asked::Transfer { group, begun } if certain => {
+                if begun || matches!(code, ..300 | 425 | 426) {
+                    notes.withdraw(group);
+                }
+            }
+            Asked::Renewal if code < 300 => self.close(notes),
+            Asked::Active(_)
+            | Asked::Opened
+            | Asked::ExtendedOnly
+            | Asked::Transfer { .. }
+            | Asked::Renewal
+            | Asked::Passive
+            | Asked::ExtendedPassive
+            | Asked::Security => {}
+        }
+    }
+
+    /// Nothing that was opened will be used any more.
+    fn close(&mut self, notes: &mut Notes<'_>) {
+        self.opened.drain(..).for_each(|group| notes.withdraw(group));
+    }
+
+    fn passive(&mut self, target: Option<Target>, number: Number, notes: &mut Notes<'_>) {
         let Some(target) = target else {
             notes.remark(Remark::Malformed);
             return;
         };
         match target.check(notes.peers.speaker(SERVER).0) {
-            Ok(()) => self.expect(CLIENT, target, notes),
+            Ok(()) => self.expect(CLIENT, target, number, notes),
             Err(remark) => notes.remark(remark),
         }
     }
 
-    fn expect(&self, opener: Direction, target: Target, notes: &mut Notes<'_>) {
-        if self.foreign {
+    /// Expects a connection by what the command of this number says.
+    fn expect(&mut self, opener: Direction, target: Target, number: Number, notes: &mut Notes<'_>) {
+        if self.foreign.is_spoken() {
             return;
         }
+        if self.opened.is_full() {
+            self.opened.remove(0);
+        }
+        self.opened.push(group(number));
         let source = notes.peers.speaker(opener).0;
         let destination = (target.address, target.port);
-        notes.expect(Announcement::once(TCP, opener, source, destination));
+        let group = group(number);
+        notes
+            .expect(Announcement { group, ..Announcement::once(TCP, opener, source, destination) });
     }
 }
 
-impl Target {
-    /// Whether it may be connected to, told by the host `speaker`.
-    fn check(self, speaker: IpAddr) -> Result<(), Remark> {
-        if self.address != speaker {
-            return Err(Remark::Bounce);
-        }
-        if self.port < PORTS {
-            return Err(Remark::PrivilegedPort);
-        }
-        Ok(())
-    }
+/// The group of what the command of this number opens.
+fn group(number: Number) -> u32 {
+    number.wrapping_add(1).max(1)
 }
 
 /// A command's name, and its argument.
@@ -339,32 +394,11 @@ fn starts_like_a_command(line: &[u8]) -> bool {
     })
 }
 
-/// A line without Telnet's commands (RFC 854): a client interrupts by `IAC IP IAC DM` before `ABOR` (RFC 959
-/// §4.1.3), and a server may take such out anywhere.
+/// A line without Telnet's commands.
 fn without_telnet(line: &[u8]) -> ArrayVec<u8, LINE_ARRAY> {
-    const IAC: u8 = 255;
-    const WILL: u8 = 251;
-    const DONT: u8 = 254;
-    let mut plain = ArrayVec::new();
-    let mut octets = line.iter().copied();
-    while let Some(octet) = octets.next() {
-        let kept = match octet {
-            IAC => match octets.next() {
-                Some(IAC) => Some(IAC),
-                Some(WILL..=DONT) => {
-                    octets.next();
-                    None
-                }
-                Some(_) | None => None,
-            },
-            octet => Some(octet),
-        };
-        if let Some(octet) = kept {
-            // A line is no longer than the array.
-            plain.try_push(octet).ok();
-        }
-    }
-    plain
+    let mut telnet = Telnet::default();
+    // A line is no longer than the array.
+    line.iter().filter_map(|octet| telnet.text(*octet)).take(LINE_ARRAY).collect()
 }
 
 /// A line without LF, with CR.

@@ -19,6 +19,7 @@ use core::str::{self, FromStr};
 use session::Direction;
 
 use crate::dialogue::{Dialogue, Progress};
+use crate::foreign::Foreign;
 use crate::line::{Head, Lines};
 use crate::text::ends_in_http_version;
 use crate::{Announcement, Notes, Remark};
@@ -35,8 +36,7 @@ pub(crate) struct Irc {
     lines: [Lines; 2],
     /// The client has asked for encryption.
     security: bool,
-    /// The client has spoken another protocol.
-    foreign: bool,
+    foreign: Foreign,
 }
 
 impl Dialogue for Irc {
@@ -46,9 +46,9 @@ impl Dialogue for Irc {
                 let (verb, parameters) = command(line);
                 match from {
                     Direction::Original => {
-                        self.check(is_name(verb) && !is_request(line), notes);
+                        self.foreign.check(is_name(verb) && !is_request(line), notes);
                         self.security |= verb.eq_ignore_ascii_case(b"STARTTLS");
-                        if verb.eq_ignore_ascii_case(b"PRIVMSG") && !self.foreign {
+                        if verb.eq_ignore_ascii_case(b"PRIVMSG") && !self.foreign.is_spoken() {
                             offered(parameters, notes);
                         }
                     }
@@ -61,7 +61,7 @@ impl Dialogue for Irc {
             Head::TooLong(taken) => {
                 notes.remark(Remark::Overlong);
                 if from == Direction::Original {
-                    self.check(is_name(command(&octets[..taken]).0), notes);
+                    self.foreign.check(is_name(command(&octets[..taken]).0), notes);
                 }
                 Progress::Read(taken)
             }
@@ -72,16 +72,6 @@ impl Dialogue for Irc {
     fn resume(&mut self, from: Direction) -> bool {
         self.lines[from.index()] = Lines::Within;
         true
-    }
-}
-
-impl Irc {
-    /// Notes whether the client still speaks IRC.
-    fn check(&mut self, native: bool, notes: &mut Notes<'_>) {
-        if !native && !self.foreign {
-            self.foreign = true;
-            notes.remark(Remark::OtherProtocol);
-        }
     }
 }
 

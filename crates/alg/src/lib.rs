@@ -23,6 +23,7 @@
 
 mod announcement;
 mod dialogue;
+mod foreign;
 mod ftp;
 mod h323;
 mod irc;

@@ -3,11 +3,29 @@
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use core::str::{self, FromStr};
 
+use crate::Remark;
+
+/// Ports below are not for transfers (RFC 2577 §3).
+const PORTS: u16 = 1024;
+
 /// An address and a port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Target {
     pub(super) address: IpAddr,
     pub(super) port: u16,
+}
+
+impl Target {
+    /// Whether it may be connected to, told by the host `speaker`.
+    pub(super) fn check(self, speaker: IpAddr) -> Result<(), Remark> {
+        if self.address != speaker {
+            return Err(Remark::Bounce);
+        }
+        if self.port < PORTS {
+            return Err(Remark::PrivilegedPort);
+        }
+        Ok(())
+    }
 }
 
 /// The argument of PORT: `h1,h2,h3,h4,p1,p2` (RFC 959 §5.3.2), and nothing else.

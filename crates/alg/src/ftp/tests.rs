@@ -11,8 +11,8 @@ const STRICT: Options = Options { strict: true, third_party: false };
 const V4: [&str; 2] = ["10.0.0.1", "192.0.2.1"];
 const V6: [&str; 2] = ["2001:db8::1", "2001:db8:1::1"];
 
-/// What a reader made of some lines: announcements as `opener > address port`, remarks by their names,
-/// refused segments with `!`, the end of reading as `stop`.
+/// What a reader made of some lines: announcements as `opener > port`, what is taken back of them as `- opener > port`, remarks
+/// by their names, refused segments with `!`, the end of reading as `stop`. Of one segment what is taken back comes first.
 fn heard(options: Options, ends: [&str; 2], said: &[(Direction, &str)]) -> Vec<String> {
     let [client, server] = ends.map(|address| address.parse::<IpAddr>().unwrap());
     let peers = Peers { ends: [(client, 40_000), (server, 21)] };
@@ -22,6 +22,7 @@ fn heard(options: Options, ends: [&str; 2], said: &[(Direction, &str)]) -> Vec<S
         reader.begins(from, next[from.index()]);
     }
     let mut heard = Vec::new();
+    let mut opened: Vec<(u32, String)> = Vec::new();
     for (from, text) in said {
         let mut notes = Notes::new(&peers, options);
         let number = &mut next[from.index()];
@@ -30,6 +31,10 @@ fn heard(options: Options, ends: [&str; 2], said: &[(Direction, &str)]) -> Vec<S
         let reading = reader.segment(*from, *number, &octets, &mut notes);
         *number = *number + u32::try_from(octets.len()).unwrap();
         reader.acknowledged(from.reversed(), *number);
+        for group in notes.withdrawn() {
+            let (_, what) = opened.iter().rfind(|(of, _)| of == group).expect("it was opened");
+            heard.push(format!("- {what}"));
+        }
         for announced in notes.announcements() {
             let Announcement { protocol, opener, source, source_port, destination, .. } =
                 *announced;
@@ -37,7 +42,9 @@ fn heard(options: Options, ends: [&str; 2], said: &[(Direction, &str)]) -> Vec<S
             assert_eq!(source, peers.speaker(opener).0);
             assert_eq!(destination, peers.listener(opener).0);
             let opener = if opener == CLIENT { "client" } else { "server" };
-            heard.push(format!("{opener} > {}", announced.destination_port));
+            let what = format!("{opener} > {}", announced.destination_port);
+            opened.push((announced.group, what.clone()));
+            heard.push(what);
         }
         heard.extend(notes.remarks().iter().map(|remark| match reading {
             Reading::Pass => remark.name().to_owned(),
@@ -153,6 +160,111 @@ fn a_strict_dialogue_announces(said: &[(Direction, &str)], expected: &[&str]) {
     assert_eq!(heard(STRICT, V4, said), expected);
 }
 
+const PORT_5001: (Direction, &str) = (C, "PORT 10,0,0,1,19,137\r\n");
+const PASSIVE: [(Direction, &str); 3] = [HELLO, (C, "PASV\r\n"), (S, "227 (192,0,2,1,156,64)\r\n")];
+
+/// What is taken back by the reply to a command that names a port.
+#[test_case("200 ok\r\n", &[]; "agreed")]
+#[test_case("332 whose\r\n", &[]; "neither")]
+#[test_case("425 no\r\n", &["- server > 5001"]; "refused for now")]
+#[test_case("500 what\r\n", &["- server > 5001"]; "not understood")]
+#[test_case("530 log in\r\n", &["- server > 5001"]; "not for strangers")]
+#[test_case("421 bye\r\n", &["- server > 5001"]; "the end of all")]
+#[test_case("230-500\r\n500 x\r\n230 in\r\n", &[]; "words that look like a refusal")]
+fn a_port_that_is_refused_is_taken_back(reply: &str, expected: &[&str]) {
+    let expected = [&["server > 5001"], expected].concat();
+    assert_eq!(heard(LAX, V4, &[HELLO, PORT_5001, (S, reply)]), expected);
+    let extended = (C, "EPRT |1|10.0.0.1|5001|\r\n");
+    assert_eq!(heard(LAX, V4, &[HELLO, extended, (S, reply)]), expected);
+    // It is the reply to another command.
+    let other = [HELLO, (C, "NOOP\r\n"), PORT_5001, (S, reply)];
+    let expected = if reply.starts_with("421") { &expected[..] } else { &expected[..1] };
+    assert_eq!(heard(LAX, V4, &other), expected);
+}
+
+/// What is taken back by the replies to a transfer.
+#[test_case("RETR x\r\n", "150 here\r\n", false; "a transfer that begins")]
+#[test_case("RETR x\r\n", "150 here\r\n226 done\r\n", true; "a transfer that is over")]
+#[test_case("STOR x\r\n", "125 go on\r\n250 done\r\n", true; "a transfer that is over otherwise")]
+#[test_case("LIST\r\n", "226 nothing\r\n", true; "a transfer that is over at once")]
+#[test_case("RETR x\r\n", "425 cannot connect\r\n", true; "no connection")]
+#[test_case("APPE x\r\n", "150 here\r\n425 cannot connect\r\n", true; "no connection after all")]
+#[test_case("MLSD\r\n", "426 cut\r\n", true; "cut")]
+#[test_case("STOU\r\n", "150 here\r\n452 full\r\n", true; "failed on its way")]
+#[test_case("RETR x\r\n", "150 here\r\n551 broken\r\n", true; "failed for good on its way")]
+#[test_case("RETR x\r\n", "450 busy\r\n", false; "not now")]
+#[test_case("NLST x\r\n", "550 none\r\n", false; "never")]
+#[test_case("RETR x\r\n", "532 whose\r\n", false; "not without an account")]
+#[test_case("RETR x\r\n", "350 more\r\n", false; "not yet")]
+#[test_case("SIZE x\r\n", "426 x\r\n", false; "no transfer")]
+#[test_case("NOOP\r\nRETR x\r\n", "425 x\r\n", false; "the reply to another command")]
+#[test_case("RETR x\r\nRETR y\r\n", "550 none\r\n425 cannot connect\r\n", true; "the second of two")]
+#[test_case("QUIT\r\n", "221 bye\r\n", true; "the end")]
+#[test_case("NOOP\r\n", "421 too long\r\n", true; "the end by the server")]
+#[test_case("REIN\r\n", "120 wait\r\n220 ready\r\n", true; "a new beginning")]
+#[test_case("REIN\r\n", "500 what\r\n", false; "no new beginning")]
+fn what_a_transfer_leaves_unused_is_taken_back(command: &str, reply: &str, taken: bool) {
+    let ways = [
+        (vec![HELLO, PORT_5001, (S, "200 ok\r\n")], "server > 5001"),
+        (PASSIVE.to_vec(), "client > 40000"),
+        (vec![HELLO, (C, "EPSV\r\n"), (S, "229 (|||40001|)\r\n")], "client > 40001"),
+    ];
+    for (mut said, opened) in ways {
+        said.extend([(C, command), (S, reply)]);
+        let back = format!("- {opened}");
+        let expected = if taken { vec![opened, &back] } else { vec![opened] };
+        assert_eq!(heard(LAX, V4, &said), expected);
+        assert_eq!(heard(STRICT, V4, &said), expected);
+    }
+}
+
+/// Each takes back its own.
+#[test]
+fn a_transfer_s_end_leaves_the_others_openings() {
+    let all = "PORT 10,0,0,1,19,137\r\nRETR x\r\nPORT 10,0,0,1,19,138\r\nRETR y\r\nPORT 10,0,0,1,19,139\r\n";
+    let said = [
+        HELLO,
+        (C, all),
+        (S, "200 ok\r\n"),
+        (S, "425 no\r\n"),
+        (S, "200 ok\r\n150 here\r\n226 done\r\n"),
+        (S, "500 no\r\n"),
+    ];
+    let opened = ["server > 5001", "server > 5002", "server > 5003"];
+    let back = opened.map(|it| format!("- {it}"));
+    assert_eq!(heard(LAX, V4, &said), [opened.map(str::to_owned), back].concat());
+}
+
+/// As many as a session may have announced.
+#[test]
+fn the_end_takes_back_all() {
+    let ports: String = (0..9).map(|port| format!("PORT 10,0,0,1,19,{port}\r\n")).collect();
+    let heard = heard(LAX, V4, &[HELLO, (C, &ports), (S, "421 bye\r\n")]);
+    assert_eq!(heard.len(), 9 + OPENINGS);
+    assert_eq!(heard[9], "- server > 4865", "the first has given way");
+}
+
+/// Encryption ends the reading only if the server agrees to that very command.
+#[test_case(&[(C, "AUTH TLS\r\n")], &["!bounce"]; "not answered")]
+#[test_case(&[(C, "NOOP\r\nAUTH TLS\r\n"), (S, "234 go\r\n")], &["unasked", "!bounce"]; "an answer to another command")]
+#[test_case(&[(C, "NOOP\r\n"), (S, "234 go\r\n"), (C, "AUTH TLS\r\n")], &["unasked", "!bounce"]; "an answer too early")]
+#[test_case(&[(C, "AUTH TLS\r\n"), (S, "504 no\r\n"), (C, "NOOP\r\n"), (S, "234 go\r\n")], &["unasked", "!bounce"]; "an answer too late")]
+#[test_case(&[(S, "234 go\r\n")], &["unasked", "!bounce"]; "an answer to nothing")]
+#[test_case(&[(C, "AUTH TLS\r\n"), (S, "234-go\r\n")], &["!bounce"]; "an answer that has not ended")]
+#[test_case(&[(C, "AUTH TLS\r\nPASV\r\n"), (S, "234 go\r\n")], &["stop"]; "another command behind")]
+#[test_case(&[(C, "AUTH TLS\r\nAUTH SSL\r\n"), (S, "504 no\r\n234 go\r\n")], &["stop"]; "the second of two")]
+fn encryption_is_the_server_s_word(said: &[(Direction, &str)], expected: &[&str]) {
+    let bounce = (C, "PORT 10,0,0,2,19,137\r\n");
+    assert_eq!(heard(LAX, V4, &[&[HELLO], said, &[bounce]].concat()), expected);
+}
+
+/// Nor is a restriction lifted by a refusal of something else.
+#[test]
+fn nothing_but_extended_passive_is_refused_by_its_own_reply() {
+    let said = [HELLO, (C, "WHAT\r\nEPSV ALL\r\n"), (S, "500 what?\r\n200 ok\r\n"), PORT_5001];
+    assert_eq!(heard(LAX, V4, &said), ["ruled_out"]);
+}
+
 #[test_case(&[(C, "EPRT |2|2001:DB8::0:1|5001|\r\n")], &["server > 5001"]; "an extended port over IPv6")]
 #[test_case(&[(C, "EPRT |2|2001:db8::2|5001|\r\n")], &["!bounce"]; "another host over IPv6")]
 #[test_case(&[HELLO, (C, "EPSV\r\n"), (S, "229 (|||40001|)\r\n")], &["client > 40001"]; "an extended answer over IPv6")]
@@ -176,12 +288,9 @@ fn an_answer_after_something_unseen_may_be_any_command_s() {
 #[test]
 fn a_line_too_long_is_ignored_to_its_end() {
     let mut line = "x".repeat(3 * LINE);
-    line.push_str("PORT 10,0,0,1,19,137\r\nPORT 10,0,0,1,19,138\r\n");
+    line.push_str("PORT10,0,0,1,19,137\r\nPORT 10,0,0,1,19,138\r\n");
     for size in [1, 7, 1_023, 4_000] {
-        let said: Vec<_> =
-            line.as_bytes().chunks(size).map(|text| str::from_utf8(text).unwrap()).collect();
-        let said: Vec<_> = said.into_iter().map(|text| (C, text)).collect();
-        let mut heard = heard(LAX, V4, &said);
+        let mut heard = heard(LAX, V4, &in_segments(&line, size));
         heard.sort();
         assert_eq!(heard, ["overlong", "server > 5002"]);
     }
@@ -189,20 +298,82 @@ fn a_line_too_long_is_ignored_to_its_end() {
     assert_eq!(heard(LAX, V4, &[(C, &longest)]), [""; 0]);
 }
 
+/// What the client says, in segments of so many octets.
+fn in_segments(text: &str, size: usize) -> Vec<(Direction, &str)> {
+    let mut segments = Vec::new();
+    let mut rest = text;
+    while !rest.is_empty() {
+        let end = rest.char_indices().nth(size).map_or(rest.len(), |(at, _)| at);
+        let (segment, behind) = rest.split_at(end);
+        segments.push((C, segment));
+        rest = behind;
+    }
+    segments
+}
+
+/// Servers that divide long lines see a command where the client says a path (CVE-2008-4247): it is not expected, nor does
+/// it arrive, be it for the client's own port, since nobody can tell what the server has seen before it.
+#[test_case(511, "PORT 10,0,0,2,19,137", "!overlong"; "another host where the shortest buffer ends")]
+#[test_case(511, "PORT 10,0,0,1,19,137", "!overlong"; "the own host there")]
+#[test_case(511, "eprt\t|1|10.0.0.2|5001|", "!overlong"; "small letters and a tab")]
+#[test_case(511, "PO\u{ff}\u{f1}RT 10,0,0,2,19,137", "!overlong"; "Telnet's no-operation within")]
+#[test_case(511, "P\u{ff}\u{fb}\u{1}ORT 10,0,0,2,19,137", "!overlong"; "Telnet's option within")]
+#[test_case(1023, "PORT 10,0,0,2,19,137", "!overlong"; "at the end of what is read")]
+#[test_case(1026, "PORT 10,0,0,2,19,137", "!overlong"; "behind what is read")]
+#[test_case(4095, "PORT 10,0,0,2,19,137", "!overlong"; "where a longer buffer ends")]
+#[test_case(490, "PORT 10,0,0,2,19,137", ""; "where no server divides")]
+#[test_case(511, "PORTER 10,0,0,2,19,137", ""; "another word")]
+#[test_case(511, "port", ""; "the end of a path")]
+fn a_command_in_the_midst_of_a_line_does_not_arrive(at: usize, command: &str, expected: &str) {
+    let line = format!("CWD {}{command}\r\n", "a".repeat(at - 4));
+    let next = "PORT 10,0,0,1,19,138\r\n";
+    for size in [1, 7, 512, 1_400, 9_000] {
+        let mut said = in_segments(&line, size);
+        if expected.is_empty() {
+            said.push((C, next));
+        }
+        let mut heard = heard(LAX, V4, &said);
+        heard.retain(|it| it != "overlong");
+        heard.dedup();
+        let expected = if expected.is_empty() { "server > 5002" } else { expected };
+        assert_eq!(heard, [expected], "in segments of {size}");
+    }
+}
+
+/// The server's reply to the end of such a line could be taken for that to the next command.
+#[test_case(UNDIVIDED, &[]; "the longest")]
+#[test_case(UNDIVIDED + 1, &["!overlong"]; "one more")]
+#[test_case(LINE + 100, &["!overlong"]; "more than is read")]
+fn a_strict_reading_takes_no_line_that_may_be_divided(length: usize, expected: &[&str]) {
+    let line = format!("CWD {}\r\n", "a".repeat(length - 4));
+    assert_eq!(heard(STRICT, V4, &[HELLO, (C, &line)]), expected);
+}
+
 /// The path of a directory may be longer than a line that is read; what comes after it is told apart as ever.
 #[test]
 fn a_reply_too_long_is_counted() {
     let path = "d".repeat(2 * LINE);
+    let short = &path[..UNDIVIDED - 5];
     let [alone, last] = [format!("257 \"/{path}\"\r\n"), format!("250-\r\n250 /{path}\r\n")];
-    let asked = format!("STAT {path}\r\n");
-    for said in [
-        [(C, "PWD\r\n"), (S, alone.as_str())],
-        [(C, "PWD\r\n"), (S, last.as_str())],
-        [(C, asked.as_str()), (S, "211 ok\r\n")],
+    let asked = format!("STAT {short}\r\n");
+    for (said, remarks) in [
+        ([(C, "PWD\r\n"), (S, alone.as_str())], &["overlong"][..]),
+        ([(C, "PWD\r\n"), (S, last.as_str())], &["overlong"]),
+        ([(C, asked.as_str()), (S, "211 ok\r\n")], &[]),
     ] {
         let port = [HELLO, said[0], said[1], (C, "PORT 10,0,0,1,19,137\r\n"), (S, "200 ok\r\n")];
-        assert_eq!(heard(STRICT, V4, &port), ["overlong", "server > 5001"], "{}", &said[1].1[..4]);
+        let expected = [remarks, &["server > 5001"]].concat();
+        assert_eq!(heard(STRICT, V4, &port), expected, "{}", &said[1].1[..4]);
     }
+    let asked = format!("STAT {path}\r\n");
+    let said = [
+        HELLO,
+        (C, asked.as_str()),
+        (S, "211 ok\r\n"),
+        (C, "EPSV\r\n"),
+        (S, "229 (|||40001|)\r\n"),
+    ];
+    assert_eq!(heard(LAX, V4, &said), ["overlong", "client > 40001"]);
     let passive =
         [HELLO, (C, "CWD x\r\n"), (S, &last), (C, "EPSV\r\n"), (S, "229 (|||40001|)\r\n")];
     assert_eq!(heard(LAX, V4, &passive), ["overlong", "client > 40001"]);

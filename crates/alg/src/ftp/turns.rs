@@ -30,9 +30,11 @@ pub(super) struct Turns {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Answers {
     Command(Number),
+    /// This one, and not for the last time: it is preliminary.
+    Preliminary(Number),
     /// An ABOR or the command behind it.
     Either,
-    /// None: nobody has asked, or it is preliminary.
+    /// None: nobody has asked.
     Nobody,
 }
 
@@ -60,6 +62,11 @@ impl Turns {
         self.lost = true;
     }
 
+    /// Whether it is certain which command a reply answers, if it says so.
+    pub(super) const fn are_certain(&self) -> bool {
+        !self.lost
+    }
+
     /// Whether what a reply answers may be the command of this number.
     pub(super) fn may_be(&self, answers: Answers, number: Number) -> bool {
         self.lost || answers == Answers::Command(number)
@@ -83,10 +90,13 @@ impl Turns {
                 }
             }
         }
-        if code < 200 || self.answered == self.said {
+        if self.answered == self.said {
             return Answers::Nobody;
         }
         let number = self.answered;
+        if code < 200 {
+            return Answers::Preliminary(number);
+        }
         self.answered = number.wrapping_add(1);
         if self.abort == Some(number) {
             self.abort = None;

@@ -268,6 +268,39 @@ fn ftp_s_server_may_connect_where_it_was_told_to() {
     assert_eq!(count(&played, Counter::Claimed(Gateway::Ftp)), 1);
 }
 
+/// The server says that it will not come, or that it has given up.
+#[test]
+fn what_ftp_s_server_will_not_use_is_taken_back() {
+    let mut steps = Vec::new();
+    let mut control = Control::open(&mut steps);
+    let passive = || Frame::tcp("10.0.0.1:40001", "192.0.2.69:50000", Tcp { flags: SYN, ..TCP });
+    steps.extend([
+        control.answers(0.3, "220 ready\r\n", DOWN),
+        control.says(0.4, "PORT 10,0,0,1,19,137\r\n", UP),
+        control.answers(0.5, "500 no\r\n", DOWN),
+        outside(0.6, &syn("192.0.2.69:20", "10.0.0.1:5001"), "drop no_rule"),
+        control.says(1.0, "PASV\r\n", UP),
+        control.answers(1.1, "227 (192,0,2,69,195,80)\r\n", DOWN),
+        // The next transfer uses what this one has not.
+        control.says(1.2, "RETR x\r\n", UP),
+        control.answers(1.3, "550 none\r\n", DOWN),
+        control.says(1.4, "RETR y\r\n", UP),
+        inside(1.5, &passive(), "forward original syn_sent s1 new"),
+        control.answers(1.6, "150 here\r\n426 cut\r\n", DOWN),
+        control.says(2.0, "PASV\r\n", UP),
+        control.answers(2.1, "227 (192,0,2,69,195,80)\r\n", DOWN),
+        control.says(2.2, "RETR y\r\n", UP),
+        control.answers(2.3, "425 nobody came\r\n", DOWN),
+        inside(
+            2.4,
+            &Frame::tcp("10.0.0.1:40002", "192.0.2.69:50000", Tcp { flags: SYN, ..TCP }),
+            "drop no_rule",
+        ),
+    ]);
+    let played = play(&plan(), &steps);
+    assert_eq!(count(&played, Counter::Unclaimed(Gateway::Ftp, Ended::Withdrawn)), 2);
+}
+
 #[test]
 fn a_bounce_is_refused_and_told() {
     let mut steps = Vec::new();
