@@ -138,6 +138,34 @@ fn two_calls_share_a_tunnel() {
     assert_eq!(count(&played, Counter::Unclaimed(Gateway::Pptp, Ended::Expired)), 2);
 }
 
+/// A call that ends before its first packet is announced no more; the other one is.
+#[test]
+fn a_call_that_is_cleared_does_not_begin() {
+    let mut steps = Vec::new();
+    let mut control = Control::open(&mut steps);
+    control.call(&mut steps, 1.0, 7, 9);
+    control.call(&mut steps, 1.1, 17, 19);
+    // Call-Clear-Request (RFC 2637 §2.12).
+    let clear = Tcp {
+        flags: PSH_ACK,
+        sequence: control.client,
+        acknowledgement: control.server,
+        payload: message(12, &[0, 7], 2),
+        ..TCP
+    };
+    let clear = Frame::tcp(CLIENT, SERVER, clear);
+    steps.extend([
+        inside(2.0, &clear, "forward original established s0"),
+        inside(2.1, &up(9), "drop no_rule"),
+        outside(2.1, &down(7), "drop no_rule"),
+        inside(2.2, &up(19), "forward original one_way s1 new"),
+        outside(2.3, &down(7), "drop gre_call_id reply stream s1"),
+        outside(2.4, &down(17), "forward reply stream s1"),
+    ]);
+    let played = play(&tunnelling(), &steps);
+    assert_eq!(count(&played, Counter::Unclaimed(Gateway::Pptp, Ended::Withdrawn)), 2);
+}
+
 /// A control connection that says nothing lives while its tunnel does.
 #[test]
 fn a_tunnel_holds_its_control_connection() {
