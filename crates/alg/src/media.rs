@@ -31,13 +31,16 @@ pub(crate) const FEW: usize = 2;
 pub(crate) const CALL: usize = 512;
 
 /// Makes room for one more call, by forgetting the first if there are too many, or no more than `room` octets to be had.
-pub(crate) fn make_room<T>(calls: &mut Vec<T>, room: usize) {
+/// Whether one has been forgotten.
+pub(crate) fn make_room<T>(calls: &mut Vec<T>, room: usize) -> bool {
     const { assert!(size_of::<T>() <= CALL) };
-    if calls.len() >= MANY || (calls.len() >= FEW && room < CALL) {
+    let forgets = calls.len() >= MANY || (calls.len() >= FEW && room < CALL);
+    if forgets {
         calls.remove(0);
     } else {
         calls.reserve_exact(1);
     }
+    forgets
 }
 
 /// Octets that so many calls hold beyond what every conversation may.

@@ -12,7 +12,7 @@
 //! strictness it takes an answer there for unasked.
 //!
 //! What a call has announced and nobody has used is taken back when its INVITE is refused without early media, and when its last dialog
-//! ends (BYE). A CANCEL takes nothing back: the answer to it may cross a 200 (RFC 3261 §9.1), and the INVITE's own follows.
+//! ends (BYE); what a registration has, when it is taken back. A CANCEL takes nothing back: the answer to it may cross a 200 (RFC 3261 §9.1), and the INVITE's own follows.
 
 mod body;
 mod calls;
@@ -143,7 +143,9 @@ impl Sip {
         notes: &mut Notes<'_>,
     ) {
         if method == b"REGISTER" {
-            return self.registrations.answer(from, status, message, fields, notes);
+            let Self { calls, registrations, .. } = self;
+            let is_in_use = |by, place| calls.may_use(by, place);
+            return registrations.answer(from, status, message, fields, is_in_use, notes);
         }
         if !is_one_of(method, &["INVITE", "UPDATE", "PRACK"]) {
             return;

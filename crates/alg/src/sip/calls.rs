@@ -31,6 +31,8 @@ pub(super) enum Said {
 pub(super) struct Calls {
     /// The one heard of last is last.
     calls: Vec<Call>,
+    /// There were more than are remembered.
+    forgotten: bool,
 }
 
 #[derive(Debug, Default)]
@@ -158,6 +160,11 @@ impl Calls {
         notes.withdraw(group(id));
     }
 
+    /// Whether a call may be under way whose later requests go to this place of the side that speaks in direction `from`.
+    pub(super) fn may_use(&self, from: Direction, place: Place) -> bool {
+        self.forgotten || self.calls.iter().any(|call| call.contacts[from.index()] == Some(place))
+    }
+
     fn find(&self, id: u64) -> Option<&Call> {
         self.calls.iter().find(|call| call.id == id)
     }
@@ -167,7 +174,7 @@ impl Calls {
         let call = match self.calls.iter().position(|call| call.id == id) {
             Some(at) => self.calls.remove(at),
             None => {
-                make_room(&mut self.calls, room);
+                self.forgotten |= make_room(&mut self.calls, room);
                 Call { id, ..Call::default() }
             }
         };

@@ -7,6 +7,10 @@
 //! stand until their time is over. A telephone that is registered for an hour is called more than once in it, and a call
 //! that rings for a minute has answers further apart than a session without an answer lives. From which port
 //! messages come the RFC does not say, so that is open; the host is the one peer.
+//!
+//! A place is a telephone's for its registration, or for several, and for all its calls. So the end of none of them closes
+//! it. When a registration is taken back it closes if nothing else is known to be at the same place, and lapses
+//! otherwise.
 
 use core::time::Duration;
 
@@ -14,7 +18,7 @@ use arrayvec::ArrayVec;
 use session::Direction;
 
 use super::Fields;
-use crate::media::{RINGING, UDP, hashed};
+use crate::media::{RINGING, UDP, group, hashed};
 use crate::message::{Message, is_one_of};
 use crate::text::{divided, host_and_port, number, parameter, words};
 use crate::{Announcement, Notes, Protocol, Remark};
@@ -61,7 +65,8 @@ pub(super) fn expect_answers(
     let (_, came_from) = notes.peers.speaker(from);
     if port != came_from {
         let lifetime = if method == b"INVITE" { RINGING } else { TRANSACTION };
-        Place { protocol: UDP, port }.expect(from, lifetime, notes);
+        // No registration's end takes that back: an answer may be under way.
+        Place { protocol: UDP, port }.expect_in(0, from, lifetime, notes);
     }
 }
 
@@ -82,9 +87,12 @@ impl Place {
             .then_some(Self { protocol: transport, port })
     }
 
-    /// Expects what the other side sends there. No call's end takes that back: a telephone has one place for its
-    /// registration and for all its calls.
+    /// Expects what the other side sends there.
     pub(super) fn expect(self, from: Direction, lifetime: Duration, notes: &mut Notes<'_>) {
+        self.expect_in(self.group(from), from, lifetime, notes);
+    }
+
+    fn expect_in(self, group: u32, from: Direction, lifetime: Duration, notes: &mut Notes<'_>) {
         let Self { protocol, port } = self;
         if port < PRIVILEGED {
             return notes.remark(Remark::PrivilegedPort);
@@ -95,77 +103,180 @@ impl Place {
             lifetime: Some(lifetime),
             read: Some(Protocol::Sip),
             standing: true,
+            group,
             ..Announcement::once(protocol, from.reversed(), source, destination)
         });
     }
+
+    /// The group of all that is expected at this place of the side that speaks in direction `from`.
+    fn group(self, from: Direction) -> u32 {
+        let Self { protocol, port } = self;
+        let [high, low] = port.to_be_bytes();
+        let side = u8::from(from == Direction::Reply);
+        group(hashed(&[b'@', side, protocol, high, low]))
+    }
 }
 
-/// Registrations that wait for their answer; of more, the oldest is forgotten.
+/// Registrations that wait for their answer, and such as are known to be in force; of more, the oldest is forgotten.
 const REGISTRATIONS: usize = 8;
 
-/// Registrations of a control session that have not been answered.
+/// Registrations of a control session.
 #[derive(Debug, Default)]
-pub(super) struct Registrations(ArrayVec<Registration, REGISTRATIONS>);
+pub(super) struct Registrations {
+    waiting: ArrayVec<Registration, REGISTRATIONS>,
+    in_force: ArrayVec<Binding, REGISTRATIONS>,
+    /// One in force has been forgotten: whose place that was nobody knows.
+    forgotten: bool,
+}
 
+/// A registration that has not been answered.
 #[derive(Debug)]
 struct Registration {
     /// Its Call-ID and CSeq.
     id: [u64; 2],
-    by: Direction,
-    place: Place,
+    what: Named,
     /// Seconds that were asked for.
     asked: Option<u64>,
+}
+
+/// What a registration names.
+#[derive(Clone, Copy, Debug)]
+enum Named {
+    One(Binding),
+    /// All Contacts of an identity, to be taken back (RFC 3261 §10.2.2).
+    All {
+        by: Direction,
+        identity: u64,
+    },
+}
+
+/// An identity's Contact.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Binding {
+    by: Direction,
+    /// Who is registered: the URI of the To.
+    identity: u64,
+    contact: u64,
+    place: Place,
+}
+
+impl Named {
+    const fn by(self) -> Direction {
+        match self {
+            Self::One(Binding { by, .. }) | Self::All { by, .. } => by,
+        }
+    }
+
+    fn covers(self, binding: &Binding) -> bool {
+        match self {
+            Self::One(one) => one == *binding,
+            Self::All { by, identity } => (binding.by, binding.identity) == (by, identity),
+        }
+    }
 }
 
 impl Registrations {
     /// A side asks to be registered at its Contact.
     pub(super) fn ask(&mut self, from: Direction, fields: &Fields<'_>, notes: &Notes<'_>) {
         let Some(contact) = fields.contact else { return };
-        let Some(place) = Place::of(from, contact, notes) else { return };
-        let own = Contact::of(contact).and_then(|contact| contact.expires);
-        let asked = own.or_else(|| fields.expires.and_then(number));
+        let identity = hashed(uri_of(fields.to));
+        let asked = fields.expires.and_then(number);
+        let (what, asked) = if contact == b"*" {
+            (Named::All { by: from, identity }, asked)
+        } else {
+            let Some(place) = Place::of(from, contact, notes) else { return };
+            let own = Contact::of(contact).and_then(|contact| contact.expires);
+            let contact = hashed(uri_of(contact));
+            (Named::One(Binding { by: from, identity, contact, place }), own.or(asked))
+        };
         let id = transaction(fields);
-        self.0.retain(|waiting| waiting.id != id);
-        if self.0.is_full() {
-            self.0.remove(0);
+        self.waiting.retain(|waiting| waiting.id != id);
+        if self.waiting.is_full() {
+            self.waiting.remove(0);
         }
-        self.0.push(Registration { id, by: from, place, asked });
+        self.waiting.push(Registration { id, what, asked });
     }
 
     /// The other side has answered. If it agrees, requests are expected for as long as it says, which it says for each
-    /// Contact (RFC 3261 §10.3), or as was asked for. One that takes itself back (§10.2.2) opens nothing; what stands
-    /// lapses by its time, since others may be registered at the same place.
+    /// Contact (RFC 3261 §10.3), or as was asked for; or, of one that takes itself back (§10.2.2), no more, unless
+    /// `is_in_use` says that a call has the place, or another is registered there.
     pub(super) fn answer(
         &mut self,
         from: Direction,
         status: u16,
         message: &Message<'_>,
         fields: &Fields<'_>,
+        is_in_use: impl Fn(Direction, Place) -> bool,
         notes: &mut Notes<'_>,
     ) {
         let id = transaction(fields);
-        let is_its = |waiting: &Registration| waiting.id == id && waiting.by == from.reversed();
-        let Some(at) = self.0.iter().position(is_its) else { return };
+        let is_its =
+            |waiting: &Registration| waiting.id == id && waiting.what.by() == from.reversed();
+        let Some(at) = self.waiting.iter().position(is_its) else { return };
         // Another answer follows a provisional one.
         if status < 200 {
             return;
         }
-        let Registration { by, place, asked, .. } = self.0.remove(at);
+        let Registration { what, asked, .. } = self.waiting.remove(at);
         if status >= 300 {
             return;
         }
-        let host = notes.peers.speaker(by).0;
-        let granted = message
-            .fields()
-            .filter(|(name, _)| is_one_of(name, &["contact", "m"]))
-            .flat_map(|(_, value)| apart(value))
-            .filter_map(Contact::of)
-            .find(|it| (it.host, it.port, it.transport) == (host, place.port, place.protocol))
-            .and_then(|contact| contact.expires);
+        let granted = match what {
+            Named::All { .. } => None,
+            Named::One(Binding { by, place, .. }) => {
+                let host = notes.peers.speaker(by).0;
+                message
+                    .fields()
+                    .filter(|(name, _)| is_one_of(name, &["contact", "m"]))
+                    .flat_map(|(_, value)| apart(value))
+                    .filter_map(Contact::of)
+                    .find(|it| {
+                        (it.host, it.port, it.transport) == (host, place.port, place.protocol)
+                    })
+                    .and_then(|contact| contact.expires)
+            }
+        };
         let seconds = granted.or_else(|| fields.expires.and_then(number)).or(asked);
         let lifetime = seconds.map_or(REGISTRATION, Duration::from_secs).min(REGISTRATION);
-        if !lifetime.is_zero() {
-            place.expect(by, lifetime, notes);
+        match what {
+            Named::One(binding) if !lifetime.is_zero() => {
+                self.bind(binding);
+                binding.place.expect(binding.by, lifetime, notes);
+            }
+            // Without an end it means nothing (§10.2.2).
+            Named::All { .. } if asked != Some(0) => {}
+            Named::One(_) | Named::All { .. } => self.release(what, is_in_use, notes),
+        }
+    }
+
+    fn bind(&mut self, binding: Binding) {
+        self.in_force.retain(|known| *known != binding);
+        if self.in_force.is_full() {
+            self.in_force.remove(0);
+            self.forgotten = true;
+        }
+        self.in_force.push(binding);
+    }
+
+    fn release(
+        &mut self,
+        what: Named,
+        is_in_use: impl Fn(Direction, Place) -> bool,
+        notes: &mut Notes<'_>,
+    ) {
+        let mut released = ArrayVec::<Binding, REGISTRATIONS>::new();
+        self.in_force.retain(|binding| {
+            let covered = what.covers(binding);
+            if covered {
+                released.push(*binding);
+            }
+            !covered
+        });
+        for Binding { by, place, .. } in released {
+            let is_here = |other: &Binding| (other.by, other.place) == (by, place);
+            if !self.forgotten && !self.in_force.iter().any(is_here) && !is_in_use(by, place) {
+                notes.withdraw(place.group(by));
+            }
         }
     }
 }
@@ -218,6 +329,15 @@ impl Contact {
         let parameters = parameters.split(|octet| *octet == b',').next()?;
         let expires = parameter(parameters, "expires").and_then(number);
         Some(Self { host, port, transport, expires })
+    }
+}
+
+/// The URI of a To or Contact. It is compared octet by octet: what is written in another
+/// way is taken for another.
+fn uri_of(value: &[u8]) -> &[u8] {
+    match bracketed(value) {
+        Some((uri, _)) => uri,
+        None => divided(value, b';').map_or(value, |(uri, _)| uri).trim_ascii(),
     }
 }
 

@@ -413,6 +413,118 @@ fn calls_go_where_was_registered(contact: &str, status: &str, granted: &str, lif
     }
 }
 
+/// A registration of an identity at a Contact, and the answer to it.
+fn registration(number: u32, identity: &str, contact: &str, status: &str) -> [Vec<u8>; 2] {
+    [("REGISTER sip:b.example SIP/2.0", contact), (&format!("SIP/2.0 {status}"), "")].map(|(start, contact)| {
+        let contact = if contact.is_empty() { String::new() } else { format!("Contact: {contact}\n") };
+        wire(&format!(
+            "{start}\nFrom: <sip:{identity}@b.example>;tag=1\nTo: \"<x>\" <sip:{identity}@b.example>\nCall-ID: r\n\
+             CSeq: {number} REGISTER\n{contact}Content-Length: 0\n\n"
+        ))
+    })
+}
+
+const HERE: &str = "<sip:a@10.0.0.1:5070>";
+
+/// A telephone is registered; then something else happens, and the registration is taken back: identity and Contact, the
+/// answer to it, and whether the place closes.
+#[test_case(&[], "a", "<sip:a@10.0.0.1:5070>;expires=0", "200 OK", true; "the same")]
+#[test_case(&[], "a", "*\nExpires: 0", "200 OK", true; "all of it")]
+#[test_case(&[], "a", "<sip:a@10.0.0.1:5070>\nExpires: 0", "200 OK", true; "the same by the message")]
+#[test_case(&[], "a", "<sip:a@10.0.0.1:5070>;expires=0", "401 Unauthorized", false; "refused")]
+#[test_case(&[], "a", "<sip:a@10.0.0.1:5070>;expires=0", "100 Trying", false; "not decided")]
+#[test_case(&[], "a", "*\nExpires: 60", "200 OK", false; "all, but not to take it back")]
+#[test_case(&[], "a", "*", "200 OK", false; "all, without a time")]
+#[test_case(&[], "b", "<sip:a@10.0.0.1:5070>;expires=0", "200 OK", false; "another identity")]
+#[test_case(&[], "b", "*\nExpires: 0", "200 OK", false; "all of another identity")]
+#[test_case(&[], "a", "<sip:b@10.0.0.1:5070>;expires=0", "200 OK", false; "another Contact there")]
+#[test_case(&[], "a", "<sip:a@10.0.0.1:5071>;expires=0", "200 OK", false; "another port")]
+#[test_case(&[], "a", "<sip:a@10.0.0.1:5070;transport=tcp>;expires=0", "200 OK", false; "another transport")]
+#[test_case(&[("b", HERE)], "a", "<sip:a@10.0.0.1:5070>;expires=0", "200 OK", false; "another identity is there")]
+#[test_case(&[("a", "<sip:x@10.0.0.1:5070>")], "a", "<sip:a@10.0.0.1:5070>;expires=0", "200 OK", false; "another Contact is there")]
+#[test_case(&[("a", "<sip:x@10.0.0.1:5070>")], "a", "*\nExpires: 0", "200 OK", true; "all of two")]
+#[test_case(&[("b", "<sip:b@10.0.0.1:5072>")], "a", "<sip:a@10.0.0.1:5070>;expires=0", "200 OK", true; "another is elsewhere")]
+fn a_registration_that_is_taken_back_closes_its_place(
+    others: &[(&str, &str)],
+    identity: &str,
+    contact: &str,
+    status: &str,
+    closes: bool,
+) {
+    let mut talk = talk(OPEN);
+    for (number, (identity, contact)) in (1..).zip([&("a", HERE)].into_iter().chain(others)) {
+        let [asks, agrees] = registration(number, identity, contact, "200 OK");
+        assert_eq!(talk.datagram(Original, &asks), [""; 0]);
+        assert_eq!(talk.datagram(Reply, &agrees).len(), 1);
+    }
+    let [asks, answers] = registration(9, identity, contact, status);
+    assert_eq!(talk.datagram(Original, &asks), [""; 0], "not before it is agreed to");
+    assert_eq!(talk.datagram(Original, &answers), [""; 0], "not by its own word");
+    let told = talk.datagram(Reply, &answers);
+    assert_eq!(told.contains(&"- group 0".to_owned()), closes, "{told:?}");
+    assert!(told.len() <= 1, "nothing of another's: {told:?}");
+}
+
+/// What is registered at the other side's host is none of the first side's.
+#[test]
+fn each_side_takes_back_its_own_registration() {
+    let mut talk = talk(OPEN);
+    let there = "<sip:a@192.0.2.1:5070>";
+    for (number, from, contact) in [(1, Original, HERE), (2, Reply, there)] {
+        let [asks, agrees] = registration(number, "a", contact, "200 OK");
+        talk.datagram(from, &asks);
+        assert_eq!(talk.datagram(from.reversed(), &agrees).len(), 1);
+    }
+    let [asks, agrees] = registration(3, "a", "*\nExpires: 0", "200 OK");
+    talk.datagram(Reply, &asks);
+    assert_eq!(talk.datagram(Original, &agrees), ["- group 1"]);
+}
+
+/// A call has the place, too: then it lapses by its time.
+#[test]
+fn a_place_that_a_call_has_is_left_open() {
+    let invite = message(
+        "INVITE sip:b@b.example SIP/2.0",
+        "7",
+        "1 INVITE",
+        &format!("Contact: {HERE}\n"),
+        "",
+    );
+    let taken = answer("200 OK", "7", "1 INVITE", "");
+    let bye = message("BYE sip:b@b.example SIP/2.0", "7", "2 BYE", "", "");
+    let back = format!("{HERE};expires=0");
+    for (call, closes) in [(&[&invite, &taken][..], false), (&[&invite, &taken, &bye], true)] {
+        let mut talk = talk(OPEN);
+        let [asks, agrees] = registration(1, "a", HERE, "200 OK");
+        talk.datagram(Original, &asks);
+        talk.datagram(Reply, &agrees);
+        for (said, from) in call.iter().zip([Original, Reply, Original]) {
+            talk.datagram(from, said);
+        }
+        let [asks, agrees] = registration(2, "a", &back, "200 OK");
+        talk.datagram(Original, &asks);
+        let told = talk.datagram(Reply, &agrees);
+        assert_eq!(told, if closes { &["- group 0"][..] } else { &[] });
+    }
+}
+
+/// More registrations than are remembered: nobody knows who is at the place.
+#[test]
+fn a_place_of_which_not_all_is_known_is_left_open() {
+    let mut talk = talk(OPEN);
+    for number in 0..9 {
+        let [asks, agrees] = registration(number, &number.to_string(), HERE, "200 OK");
+        talk.datagram(Original, &asks);
+        talk.datagram(Reply, &agrees);
+    }
+    for number in 0..9 {
+        let [asks, agrees] =
+            registration(20 + number, &number.to_string(), "*\nExpires: 0", "200 OK");
+        talk.datagram(Original, &asks);
+        assert_eq!(talk.datagram(Reply, &agrees), [""; 0]);
+    }
+}
+
 /// A message of a call with these tags and a Contact.
 fn tagged(start: &str, sequence: &str, [from, to]: [&str; 2], contact: &str) -> Vec<u8> {
     wire(&format!(
@@ -443,7 +555,7 @@ fn a_call_lasts_until_its_last_dialog_ends() {
     assert_eq!(talk.datagram(Reply, &refused), [""; 0]);
     let end = |tags| tagged("BYE sip:b@b.example SIP/2.0", "3 BYE", tags, "10.0.0.1:5070");
     assert_eq!(talk.datagram(Original, &end(["a", "c"])), [""; 0]);
-    // What is taken back is the media. Later requests go where a registration may have opened the same.
+    // What is taken back is the media. Later requests go where the telephone may be registered.
     assert_eq!(talk.datagram(Reply, &end(["b", "a"])), ["- group 0"]);
 }
 

@@ -56,6 +56,29 @@ fn a_telephone_can_be_called_after_a_call_that_is_refused() {
     play(&telephony(), &steps);
 }
 
+/// It cannot be called after it has taken its registration back, from the registrar's agreement on.
+#[test]
+fn a_telephone_cannot_be_called_after_its_registration() {
+    let back = register("sip:p@10.0.0.1:5070")
+        .replace("expires=600", "expires=0")
+        .replace("CSeq: 1", "CSeq: 2");
+    let agreed = sip("SIP/2.0 200 OK", "REGISTER", "", None).replace("CSeq: 1", "CSeq: 2");
+    let agreed = swapped(Frame::udp(REGISTRAR, PHONE, agreed));
+    let mut steps = Vec::from(registration());
+    steps.extend([
+        called(1.0, 6001, "forward original first s1 new"),
+        inside(2.0, &Frame::udp(PHONE, REGISTRAR, back), STREAM[0]),
+        called(2.1, 6002, "forward original first s2 new"),
+        outside(2.2, &agreed, STREAM[1]),
+        called(2.3, 6003, "drop no_rule"),
+        // Who is talking to it goes on.
+        called(2.4, 6001, "forward original one_way s1"),
+    ]);
+    let played = play(&telephony(), &steps);
+    let withdrawn = Counter::Unclaimed(Gateway::Sip, Ended::Withdrawn);
+    assert_eq!(played.rig.cluster.counters().get(withdrawn), 1);
+}
+
 /// Nor does one that is made and ended.
 #[test]
 fn a_telephone_can_be_called_after_a_call_of_its_own() {
