@@ -16,9 +16,14 @@ pub(crate) fn assert_nothing_dropped(site: &Site) {
     assert_dropped_only(site, &[reasons::TX_FULL]);
 }
 
-/// Nothing was dropped but that and copies of what the receiver has acknowledged: of large files on a busy machine a
-/// segment that is sent again for nothing can be overtaken by more than the window.
-pub(crate) fn assert_only_copies_dropped(site: &Site) {
+/// Nothing was dropped but that and, with two workers, bare acknowledgements that end a handshake: one a connection at
+/// most. The kernel sends that acknowledgement while it still takes the SYN-ACK from the tap, and only then notes by which
+/// queue the tap's flow came; what follows goes by that queue. On a busy machine the worker of the other queue may wait for
+/// longer than its owner takes for a window of data, and then the acknowledgement, which says nothing that the data did not
+/// say too, is a window late.
+pub(crate) fn assert_only_overtaken_handshakes_dropped(site: &Site) {
+    let overtaken = site.ctl().drops(reasons::SEQ_BELOW_WINDOW);
+    assert!(overtaken <= site.ctl().created("tcp"), "{:?}", site.ctl().all_drops());
     assert_dropped_only(site, &[reasons::TX_FULL, reasons::SEQ_BELOW_WINDOW]);
 }
 
