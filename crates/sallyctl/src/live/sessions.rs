@@ -77,7 +77,7 @@ fn list(
 }
 
 /// The headings of the list.
-pub(super) fn table() -> Table<13> {
+pub(super) fn table() -> Table<14> {
     Table::new([
         "ID",
         "PROTO",
@@ -92,11 +92,12 @@ pub(super) fn table() -> Table<13> {
         ">EXPIRES",
         ">PACKETS OUT/BACK",
         ">BYTES OUT/BACK",
+        "PARENT",
     ])
 }
 
 /// One session's line.
-pub(super) fn row(session: &Session) -> [String; 13] {
+pub(super) fn row(session: &Session) -> [String; 14] {
     let Session {
         id,
         worker: _,
@@ -114,7 +115,7 @@ pub(super) fn row(session: &Session) -> [String; 13] {
         out_port: _,
         rule,
         generation: _,
-        parent: _,
+        parent,
         gateway: _,
         age_seconds,
         idle_seconds,
@@ -140,6 +141,7 @@ pub(super) fn row(session: &Session) -> [String; 13] {
         format!("in {}", duration(*expires_in_seconds)),
         format!("{} / {}", count(packets[0]), count(packets[1])),
         format!("{} / {}", bytes(octets[0]), bytes(octets[1])),
+        parent.map_or("-".to_owned(), |parent| parent.to_string()),
     ]
 }
 

@@ -240,15 +240,17 @@ fn sessions_stand_in_columns() {
         bytes: [84, 84],
         ..tcp.clone()
     };
-    let dns = Session {
+    let announced = Session {
         proto: Protocol::UDP,
         source: "2001:db8::1".parse().unwrap(),
         destination: "2001:db8::53".parse().unwrap(),
-        destination_port: Some(53),
+        destination_port: Some(40_000),
+        parent: Some("1-3-3500".parse().unwrap()),
+        gateway: Some("sip".to_owned()),
         ..tcp.clone()
     };
     let mut table = sessions::table();
-    for session in [&tcp, &ping, &dns] {
+    for session in [&tcp, &ping, &announced] {
         table.row(sessions::row(session));
     }
     assert_snapshot!(table.block());
