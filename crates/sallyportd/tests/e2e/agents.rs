@@ -6,7 +6,9 @@ use std::net::{IpAddr, UdpSocket};
 use test_case::test_case;
 use testkit::netns::{INSIDE_V4, INSIDE_V6, OUTSIDE_V4, OUTSIDE_V6, Settings, Site};
 
-use super::by_hand::{OTHER_OUTSIDE, arrives, give_other_addresses, hears, socket, started_inside};
+use super::by_hand::{
+    Everybody, announced_at, arrives, give_other_addresses, hears, socket, started_inside,
+};
 use super::peers::assert_nothing_dropped;
 use super::{assert_conserved, reasons, site};
 
@@ -52,6 +54,12 @@ impl Control {
         assert!(self.agent_says("CRCX 2 aaln/1@gw MGCP 1.0\r\nC: A3\r\nM: recvonly\r\n"));
         let described = description(inside, GATEWAY);
         assert!(self.gateway_says(&format!("200 2 OK\r\nI: F\r\n\r\n{described}")));
+    }
+
+    /// The agent has it deleted.
+    fn delete(&self) {
+        assert!(self.agent_says("DLCX 4 aaln/1@gw MGCP 1.0\r\nC: A3\r\n"));
+        assert!(self.gateway_says("250 4 OK\r\nP: PS=50\r\n"));
     }
 
     /// The agent says where the far side wants its own.
@@ -101,45 +109,52 @@ fn a_connection_s_media_pass_both_ways(hosts: [IpAddr; 2], workers: &str) {
     assert!(
         hears(&reports, &far_reports, b"\x80\xc9") && hears(&far_reports, &reports, b"\x80\xc9")
     );
-    assert!(control.agent_says("DLCX 4 aaln/1@gw MGCP 1.0\r\nC: A3\r\n"));
-    assert!(control.gateway_says("250 4 OK\r\nP: PS=50\r\n"));
+    control.delete();
 
     let sessions = site.ctl().sessions(&["proto=udp", &format!("port={AGENT}")]);
     assert_eq!(sessions.len(), 1, "{sessions:?}");
     assert_eq!((sessions[0].rule.as_str(), sessions[0].packets), ("phones", [AUDIO, AUDIO]));
     let labels = [("proto", "mgcp")];
     assert_eq!(site.metrics().sum("sallyport_expectations_claimed_total", &labels), Some(2.0));
+    assert_eq!(announced_at(&site, 2727).len(), 2);
     assert_nothing_dropped(&site);
 }
 
-#[test]
-fn unread_they_talk_and_hear_nothing() {
+#[test_case(V4; "over IPv4")]
+#[test_case(V6; "over IPv6")]
+fn unread_they_talk_and_hear_nothing(hosts: [IpAddr; 2]) {
     let site = through(r#""udp/2727""#, "[1]");
-    let control = Control::begin(V4, &site);
-    control.create(V4[0]);
-    control.complete(V4[1]);
-    let [audio, reports, far_audio, far_reports] = media(&site, V4);
+    let control = Control::begin(hosts, &site);
+    control.create(hosts[0]);
+    control.complete(hosts[1]);
+    let [audio, reports, far_audio, far_reports] = media(&site, hosts);
     assert!(!arrives(&site, &far_audio, &audio) && !arrives(&site, &audio, &far_audio));
     assert!(!arrives(&site, &far_reports, &reports) && !arrives(&site, &reports, &far_reports));
     assert_eq!(site.ctl().drops(reasons::NO_RULE), 4);
     assert_conserved(&site);
 }
 
-#[test]
-fn a_description_lets_in_one_connection_of_one_host() {
+#[test_case(false; "over IPv4")]
+#[test_case(true; "over IPv6")]
+fn a_description_lets_in_one_connection_of_one_host(v6: bool) {
     let site = through(r#""mgcp""#, "[1]");
     give_other_addresses(&site);
-    let control = Control::begin(V4, &site);
-    let [audio, reports, far_audio, far_reports] = media(&site, V4);
-    let stranger = socket(&site.outside, OTHER_OUTSIDE, AGENT);
+    let Everybody { inside, outside, other_outside, .. } = Everybody::of(v6);
+    let control = Control::begin([inside, outside], &site);
+    let [audio, reports, far_audio, far_reports] = media(&site, [inside, outside]);
+    let stranger = socket(&site.outside, other_outside, AGENT);
     assert!(!arrives(&site, &far_audio, &audio), "nothing is announced yet");
-    control.create(V4[0]);
+    control.create(inside);
     assert!(!arrives(&site, &stranger, &audio), "another host");
     assert!(arrives(&site, &far_audio, &audio));
     assert!(arrives(&site, &audio, &far_audio), "and back");
     assert!(!arrives(&site, &far_reports, &audio), "a second connection");
-    // What is announced ends with the conversation that has announced it.
-    assert_eq!(site.ctl().json(&["sessions", "clear", "port=2727"])["cleared"], 1);
+    // What is announced of a connection ends with it.
+    control.delete();
     assert!(!arrives(&site, &far_reports, &reports), "too late");
+    // And with the conversation that has announced it.
+    control.create(inside);
+    assert_eq!(site.ctl().json(&["sessions", "clear", "port=2727"])["cleared"], 1);
+    assert!(!arrives(&site, &far_reports, &reports), "its parent has ended");
     assert_conserved(&site);
 }

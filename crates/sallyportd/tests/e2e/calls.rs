@@ -1,14 +1,16 @@
 //! Calls through the box: two user agents (sipp) with audio both ways, and what else an announcement lets in.
 
 use std::fs;
-use std::net::IpAddr;
+use std::net::{IpAddr, UdpSocket};
 use std::thread;
 use std::time::Duration;
 
 use test_case::test_case;
 use testkit::netns::{INSIDE_V4, INSIDE_V6, OUTSIDE_V4, OUTSIDE_V6, Settings, Site, until};
 
-use super::by_hand::{OTHER_OUTSIDE, arrives, give_other_addresses, hears, socket, started_inside};
+use super::by_hand::{
+    Everybody, Talk, announced_at, arrives, give_other_addresses, hears, socket, started_inside,
+};
 use super::{SOON, assert_conserved, reasons, site};
 
 /// A caller's side of a call, for sipp.
@@ -73,15 +75,19 @@ fn two_agents_hear_each_other(transport: &str, v6: bool, workers: &str) {
     assert_eq!(audio.len(), 1, "{audio:?}");
     assert_eq!(audio[0].rule, "calls", "by the rule of the call that announced it");
     assert!(audio[0].packets.iter().all(|count| *count >= HEARD), "{audio:?}");
+    let announced = announced_at(&site, 5060);
+    assert!(announced.iter().any(|session| session.id == audio[0].id), "{announced:?}");
     assert_eq!(site.ctl().drops(reasons::NO_RULE), strangers, "{:?}", site.ctl().all_drops());
     assert_conserved(&site);
 }
 
-#[test]
-fn without_the_gateway_they_talk_and_hear_nothing() {
-    let site = through(r#""udp/5060""#, "[1]");
+#[test_case("u1", false, r#""udp/5060""#; "over UDP")]
+#[test_case("t1", false, r#""tcp/5060""#; "over TCP")]
+#[test_case("u1", true, r#""udp/5060""#; "over UDP and IPv6")]
+fn without_the_gateway_they_talk_and_hear_nothing(transport: &str, v6: bool, service: &str) {
+    let site = through(service, "[1]");
 
-    assert!(call(&site, "u1", false), "the call itself succeeds");
+    assert!(call(&site, transport, v6), "the call itself succeeds");
 
     assert_eq!(site.ctl().count(&["proto=udp", &format!("port={ECHO}")]), 0);
     assert!(site.ctl().drops(reasons::NO_RULE) >= HEARD, "{:?}", site.ctl().all_drops());
@@ -93,8 +99,9 @@ const OK: &str = "SIP/2.0 200 OK";
 
 /// A message of a call that describes audio at a port of a host, with more lines of it.
 fn message(start: &str, sequence: u8, host: IpAddr, port: u16, more: &str) -> String {
+    let family = if host.is_ipv6() { 6 } else { 4 };
     let body = format!(
-        "v=0\r\no=- 1 1 IN IP4 {host}\r\ns=-\r\nc=IN IP4 {host}\r\nt=0 0\r\nm=audio {port} RTP/AVP 0\r\n{more}"
+        "v=0\r\no=- 1 1 IN IP{family} {host}\r\ns=-\r\nc=IN IP{family} {host}\r\nt=0 0\r\nm=audio {port} RTP/AVP 0\r\n{more}"
     );
     format!(
         "{start}\r\nVia: SIP/2.0/UDP {INSIDE_V4}:5060;branch=z9hG4bK1\r\nFrom: <sip:a@{INSIDE_V4}>;tag=1\r\n\
@@ -104,19 +111,55 @@ fn message(start: &str, sequence: u8, host: IpAddr, port: u16, more: &str) -> St
     )
 }
 
-#[test]
-fn an_announcement_lets_in_one_connection_of_one_host_in_time() {
+/// Caller and called party, and by what they signal.
+enum Signalling {
+    Datagrams(UdpSocket, UdpSocket),
+    Stream(Talk),
+}
+
+impl Signalling {
+    /// Between two hosts, all of which have their other addresses too.
+    fn begin(site: &Site, v6: bool, over_tcp: bool) -> Self {
+        if over_tcp {
+            return Self::Stream(Talk::open_over(site, v6, 5060));
+        }
+        give_other_addresses(site);
+        let Everybody { inside, outside, .. } = Everybody::of(v6);
+        Self::Datagrams(socket(&site.inside, inside, 5060), socket(&site.outside, outside, 5060))
+    }
+
+    /// Whether what the caller says is heard.
+    fn caller_says(&mut self, message: &str) -> bool {
+        match self {
+            Self::Datagrams(caller, called) => hears(caller, called, message.as_bytes()),
+            Self::Stream(talk) => talk.client_says(message.as_bytes()),
+        }
+    }
+
+    fn called_says(&mut self, message: &str) -> bool {
+        match self {
+            Self::Datagrams(caller, called) => hears(called, caller, message.as_bytes()),
+            Self::Stream(talk) => talk.server_says(message.as_bytes()),
+        }
+    }
+}
+
+#[test_case(false, false; "over UDP")]
+#[test_case(false, true; "over TCP")]
+#[test_case(true, false; "over UDP and IPv6")]
+#[test_case(true, true; "over TCP and IPv6")]
+fn an_announcement_lets_in_one_connection_of_one_host_in_time(v6: bool, over_tcp: bool) {
     let site = through(r#""sip""#, "[1]");
-    give_other_addresses(&site);
-    let [caller, rtp, rtcp] =
-        [5060, 30_000, 30_001].map(|port| socket(&site.inside, INSIDE_V4, port));
-    let [called, one, other, reports, late] =
-        [5060, 41_000, 41_002, 41_001, 42_000].map(|port| socket(&site.outside, OUTSIDE_V4, port));
-    let stranger = socket(&site.outside, OTHER_OUTSIDE, 41_000);
+    let mut call = Signalling::begin(&site, v6, over_tcp);
+    let Everybody { inside, outside, other_outside, .. } = Everybody::of(v6);
+    let [rtp, rtcp] = [30_000, 30_001].map(|port| socket(&site.inside, inside, port));
+    let [one, other, reports, late] =
+        [41_000, 41_002, 41_001, 42_000].map(|port| socket(&site.outside, outside, port));
+    let stranger = socket(&site.outside, other_outside, 41_000);
     assert!(!arrives(&site, &one, &rtp), "nothing is announced yet");
 
-    let invite = message(INVITE, 1, INSIDE_V4.into(), 30_000, "");
-    assert!(hears(&caller, &called, invite.as_bytes()));
+    let invite = message(INVITE, 1, inside, 30_000, "");
+    assert!(call.caller_says(&invite));
 
     assert!(!arrives(&site, &stranger, &rtp), "a third host");
     assert!(arrives(&site, &one, &rtp), "the called host, from any port");
@@ -124,8 +167,8 @@ fn an_announcement_lets_in_one_connection_of_one_host_in_time() {
     assert!(!arrives(&site, &other, &rtp), "a second connection to the same port");
     assert!(arrives(&site, &reports, &rtcp), "the reports beside it");
 
-    let answer = message(OK, 1, OUTSIDE_V4.into(), 42_000, "");
-    assert!(hears(&called, &caller, answer.as_bytes()));
+    let answer = message(OK, 1, outside, 42_000, "");
+    assert!(call.called_says(&answer));
     thread::sleep(Duration::from_millis(2200));
     assert!(!arrives(&site, &rtp, &late), "one that comes too late");
     assert_conserved(&site);

@@ -8,9 +8,12 @@ use std::thread;
 use std::time::Duration;
 
 use test_case::test_case;
-use testkit::netns::{Done, FileServer, INSIDE_V4, OUTSIDE_V4, OUTSIDE_V6, Settings, Site};
+use testkit::netns::answers::{LogEvent, events};
+use testkit::netns::{Done, FileServer, OUTSIDE_V4, OUTSIDE_V6, Settings, Site, within};
 
-use super::by_hand::{OTHER_OUTSIDE, arrives, give_other_addresses, hears, socket, started_inside};
+use super::by_hand::{
+    Everybody, announced_at, arrives, give_other_addresses, hears, socket, started_inside,
+};
 use super::peers::{assert_nothing_dropped, assert_only_overtaken_handshakes_dropped};
 use super::{SOON, assert_conserved, reasons, site};
 
@@ -117,13 +120,48 @@ fn a_transfer_passes_in_every_way_of_asking_for_it(v6: bool, ways: &[&[&str]]) {
     assert_nothing_dropped(&site);
 }
 
-/// One control connection, a data connection for each of 40 files: by whichever worker it comes.
-#[test_case("[1]"; "with one worker")]
-#[test_case("[0, 1]"; "with two workers")]
-fn one_control_connection_serves_many_transfers(workers: &str) {
-    let site = site(&Settings { workers, ..FILES });
+#[test]
+fn one_control_connection_serves_many_transfers() {
+    let site = site(&FILES);
     fetch_many(&site, 40);
+    assert_eq!(announced_at(&site, 21).len(), 80);
     assert_nothing_dropped(&site);
+}
+
+/// Wherever a data connection lands, it passes at first try, by whichever worker its announcement was read: not one frame
+/// is dropped, and there are as many connections as announcements.
+#[test]
+fn data_connections_pass_at_first_try_by_either_worker() {
+    const EACH: u32 = 500;
+    let site = site(&Settings { workers: "[0, 1]", ..FILES });
+    let before = site.ctl().all_drops();
+    fetch_many(&site, EACH);
+    assert_eq!(site.ctl().all_drops(), before);
+    assert_eq!(site.ctl().created("tcp"), u64::from(2 * EACH) + 2);
+    let published =
+        site.metrics().sum("sallyport_expectations_published_total", &[("proto", "ftp")]);
+    assert_eq!(published, claimed(&site, "ftp"), "none was announced for nothing");
+    let [here, elsewhere] = children_by_place(&site, 2 * EACH);
+    assert!(here.min(elsewhere) >= EACH / 2, "{here} at their parent's worker, {elsewhere} not");
+    assert_conserved(&site);
+}
+
+/// Of so many announced sessions in the log, how many are at their parent's worker, and how many at another.
+fn children_by_place(site: &Site, many: u32) -> [u32; 2] {
+    let is_child = |event: &LogEvent| event.event == "session_start" && event.parent.is_some();
+    let logged = within(SOON, || {
+        let mut logged = events(&site.daemon.log());
+        logged.retain(is_child);
+        (logged.len() >= many as usize).then_some(logged)
+    });
+    let mut places = [0; 2];
+    for child in logged.expect("all of them are logged") {
+        let parent = child.parent.expect("a child");
+        let is_elsewhere = parent.split('-').next() != Some(&child.worker.to_string());
+        places[usize::from(is_elsewhere)] += 1;
+    }
+    assert_eq!(places.iter().sum::<u32>(), many);
+    places
 }
 
 /// Fetches a file so many times over one control connection of each family, by turns actively and passively.
@@ -264,18 +302,21 @@ fn a_transfer_may_take_long(v6: bool) {
     assert_nothing_dropped(&site);
 }
 
-#[test_case("ftp", EPSV; "passive")]
-#[test_case("ftp", EPRT; "active")]
-#[test_case("tftp", &[]; "of TFTP")]
-fn unread_the_data_is_dropped_by_name(scheme: &str, how: &[&str]) {
+#[test_case("ftp", false, EPSV; "passive")]
+#[test_case("ftp", false, EPRT; "active")]
+#[test_case("ftp", true, EPSV; "passive over IPv6")]
+#[test_case("ftp", true, EPRT; "active over IPv6")]
+#[test_case("tftp", false, &[]; "of TFTP")]
+#[test_case("tftp", true, &[]; "of TFTP over IPv6")]
+fn unread_the_data_is_dropped_by_name(scheme: &str, v6: bool, how: &[&str]) {
     let site = site(&UNREAD);
     let server = match scheme {
         "ftp" => site.outside.serve_ftp(),
-        _ => site.outside.serve_tftp(OUTSIDE_V4.into()),
+        _ => site.outside.serve_tftp(outside(v6)),
     };
     server.offer("small", b"small");
     let file = own(&site, "fetched").display().to_string();
-    let from = url(scheme, false, "get/small");
+    let from = url(scheme, v6, "get/small");
     let got = curl(&site, &[how, &["-m", "2", "-o", &file, &from]].concat());
     assert!(!got.ok(), "{got:?}");
     let dropped = site.ctl().all_drops();
@@ -298,18 +339,47 @@ fn tftp_passes_both_ways(v6: bool) {
     drop(site.inside.run(&[&words[..], &[&file.display().to_string()]].concat()).expect_ok());
     assert!(fs::read(&file).expect("the client has written it") == some);
     assert_eq!(claimed(&site, "tftp"), Some(3.0));
+    assert_eq!(announced_at(&site, 69).len(), 3);
     assert_nothing_dropped(&site);
 }
 
+/// The server answers each request from a port of its own: half of the transfers are another worker's than the request.
+#[test_case(false; "over IPv4")]
+#[test_case(true; "over IPv6")]
+fn tftp_passes_by_either_worker(v6: bool) {
+    const EACH: u32 = 40;
+    let site = site(&Settings { workers: "[0, 1]", ..FILES });
+    let server = site.outside.serve_tftp(outside(v6));
+    let some = content(10_000);
+    for number in 1..=EACH {
+        server.offer(&format!("some-{number}"), &some);
+    }
+    let before = site.ctl().all_drops();
+    let path = own(&site, "fetched-#1").display().to_string();
+    let many = url("tftp", v6, &format!("get/some-[1-{EACH}]"));
+    drop(curl(&site, &["-m", "50", "-o", &path, &many]).expect_ok());
+    for number in 1..=EACH {
+        assert!(fs::read(own(&site, &format!("fetched-{number}"))).expect("fetched") == some);
+    }
+    bring(&site, &server, &[], &url("tftp", v6, "put/some"), &some);
+    assert_eq!(site.ctl().all_drops(), before);
+    assert_eq!(claimed(&site, "tftp"), Some(f64::from(EACH + 1)));
+    let [here, elsewhere] = children_by_place(&site, EACH + 1);
+    assert!(here > 0 && elsewhere > 0, "{here} at their parent's worker, {elsewhere} not");
+    assert_conserved(&site);
+}
+
 /// What a request of TFTP lets in: the server that was asked, from one port, soon.
-#[test]
-fn only_the_server_answers_a_tftp_request() {
+#[test_case(false; "over IPv4")]
+#[test_case(true; "over IPv6")]
+fn only_the_server_answers_a_tftp_request(v6: bool) {
     let site = site(&Settings { timeouts: "expectation = \"2s\"", ..FILES });
     give_other_addresses(&site);
-    let [first, second] = [40_000, 40_001].map(|port| socket(&site.inside, INSIDE_V4, port));
-    let server = socket(&site.outside, OUTSIDE_V4, 69);
-    let [one, other] = [50_000, 50_001].map(|port| socket(&site.outside, OUTSIDE_V4, port));
-    let stranger = socket(&site.outside, OTHER_OUTSIDE, 50_000);
+    let Everybody { inside, outside, other_outside, .. } = Everybody::of(v6);
+    let [first, second] = [40_000, 40_001].map(|port| socket(&site.inside, inside, port));
+    let server = socket(&site.outside, outside, 69);
+    let [one, other] = [50_000, 50_001].map(|port| socket(&site.outside, outside, port));
+    let stranger = socket(&site.outside, other_outside, 50_000);
     assert!(!arrives(&site, &one, &first), "nothing is announced yet");
     let request = b"\0\x01name\0octet\0";
     assert!(hears(&first, &server, request));

@@ -1,13 +1,14 @@
 //! What an announcement opens, by hand on both ends of an FTP control connection: one connection of one host to
 //! one port, once and soon.
 
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{IpAddr, TcpListener};
 use std::thread;
 use std::time::Duration;
 
+use test_case::test_case;
 use testkit::netns::{Host, INSIDE_V4, OUTSIDE_V4, Settings, Site};
 
-use super::by_hand::{OTHER_INSIDE, OTHER_OUTSIDE, Talk, comes};
+use super::by_hand::{Everybody, OTHER_INSIDE, Talk, announced_at, comes};
 use super::{assert_conserved, reasons, site};
 
 const FTP: Settings<'static> = Settings {
@@ -18,6 +19,7 @@ from = ["inside"]
 to = ["outside"]
 service = ["ftp"]
 action = "allow"
+log = "both"
 "#,
     timeouts: "expectation = \"2s\"",
     ..Settings::USUAL
@@ -27,82 +29,108 @@ action = "allow"
 const DATA: u16 = 5001;
 const PORT: &str = "PORT 10,77,0,10,19,137\r\n";
 const PASSIVE: &str = "227 Entering Passive Mode (10,77,0,80,19,137).\r\n";
+const EPRT: &str = "EPRT |2|fd77::10|5001|\r\n";
+const EXTENDED: &str = "229 Entering Extended Passive Mode (|||5001|)\r\n";
 
 /// Both ends of a control connection, greeted.
-struct Control(Talk);
+struct Control {
+    talk: Talk,
+    v6: bool,
+}
 
 impl Control {
     fn open(site: &Site) -> Self {
-        let mut control = Self(Talk::open(site, 21));
+        Self::open_over(site, false)
+    }
+
+    fn open_over(site: &Site, v6: bool) -> Self {
+        let mut control = Self { talk: Talk::open_over(site, v6, 21), v6 };
         assert!(control.server_says("220 ready\r\n"));
         control
     }
 
     /// Whether what the client says is heard.
     fn client_says(&mut self, line: &str) -> bool {
-        self.0.client_says(line.as_bytes())
+        self.talk.client_says(line.as_bytes())
     }
 
     fn server_says(&mut self, line: &str) -> bool {
-        self.0.server_says(line.as_bytes())
+        self.talk.server_says(line.as_bytes())
     }
 
     fn announce_passive(&mut self) {
-        assert!(self.client_says("PASV\r\n") && self.server_says(PASSIVE));
+        let (question, answer) =
+            if self.v6 { ("EPSV\r\n", EXTENDED) } else { ("PASV\r\n", PASSIVE) };
+        assert!(self.client_says(question) && self.server_says(answer));
     }
 
     fn announce_active(&mut self) {
-        assert!(self.client_says(PORT) && self.server_says("200 ok\r\n"));
+        let command = if self.v6 { EPRT } else { PORT };
+        assert!(self.client_says(command) && self.server_says("200 ok\r\n"));
     }
 }
 
 /// Where data connections are awaited, on ports that are and that are not announced.
-fn await_data(host: &Host, address: Ipv4Addr) -> [TcpListener; 2] {
+fn await_data(host: &Host, address: impl Into<IpAddr>) -> [TcpListener; 2] {
+    let address = address.into();
     [DATA, DATA + 1]
         .map(|port| host.inside(|| TcpListener::bind((address, port))).expect("a port of its own"))
 }
 
-#[test]
-fn only_the_client_comes_by_a_passive_opening_and_once() {
+#[test_case(false; "over IPv4")]
+#[test_case(true; "over IPv6")]
+fn only_the_client_comes_by_a_passive_opening_and_once(v6: bool) {
     let site = site(&FTP);
-    let mut control = Control::open(&site);
-    let _data = await_data(&site.outside, OUTSIDE_V4);
-    let target = (OUTSIDE_V4, DATA);
-    assert!(!comes(&site, &site.inside, INSIDE_V4, target), "nothing is announced yet");
+    let Everybody { inside, outside, other_inside, .. } = Everybody::of(v6);
+    let mut control = Control::open_over(&site, v6);
+    let _data = await_data(&site.outside, outside);
+    let target = (outside, DATA);
+    assert!(!comes(&site, &site.inside, inside, target), "nothing is announced yet");
     control.announce_passive();
-    assert!(!comes(&site, &site.inside, OTHER_INSIDE, target), "another host");
-    assert!(!comes(&site, &site.inside, INSIDE_V4, (OUTSIDE_V4, DATA + 1)), "another port");
-    assert!(comes(&site, &site.inside, INSIDE_V4, target));
-    assert!(!comes(&site, &site.inside, INSIDE_V4, target), "a second time");
+    assert!(!comes(&site, &site.inside, other_inside, target), "another host");
+    assert!(!comes(&site, &site.inside, inside, (outside, DATA + 1)), "another port");
+    assert!(comes(&site, &site.inside, inside, target));
+    assert!(!comes(&site, &site.inside, inside, target), "a second time");
+    assert_eq!(announced_at(&site, 21).len(), 1);
     assert_conserved(&site);
 }
 
-#[test]
-fn only_the_server_comes_by_an_active_opening_and_once() {
+#[test_case(false; "over IPv4")]
+#[test_case(true; "over IPv6")]
+fn only_the_server_comes_by_an_active_opening_and_once(v6: bool) {
     let site = site(&FTP);
-    let mut control = Control::open(&site);
-    let _data = await_data(&site.inside, INSIDE_V4);
-    let target = (INSIDE_V4, DATA);
+    let Everybody { inside, outside, other_outside, .. } = Everybody::of(v6);
+    let mut control = Control::open_over(&site, v6);
+    let _data = await_data(&site.inside, inside);
+    let target = (inside, DATA);
+    assert!(!comes(&site, &site.outside, outside, target), "nothing is announced yet");
     control.announce_active();
-    assert!(!comes(&site, &site.outside, OTHER_OUTSIDE, target), "another host");
-    assert!(!comes(&site, &site.outside, OUTSIDE_V4, (INSIDE_V4, DATA + 1)), "another port");
-    assert!(comes(&site, &site.outside, OUTSIDE_V4, target));
-    assert!(!comes(&site, &site.outside, OUTSIDE_V4, target), "a second time");
+    assert!(!comes(&site, &site.outside, other_outside, target), "another host");
+    assert!(!comes(&site, &site.outside, outside, (inside, DATA + 1)), "another port");
+    assert!(comes(&site, &site.outside, outside, target));
+    assert!(!comes(&site, &site.outside, outside, target), "a second time");
+    assert_eq!(announced_at(&site, 21).len(), 1);
     assert_conserved(&site);
 }
 
-#[test]
-fn an_opening_closes_with_time_and_with_its_parent() {
+#[test_case(false; "over IPv4")]
+#[test_case(true; "over IPv6")]
+fn an_opening_closes_with_time_and_with_its_parent(v6: bool) {
     let site = site(&FTP);
-    let mut control = Control::open(&site);
-    let _data = await_data(&site.inside, INSIDE_V4);
-    let target = (INSIDE_V4, DATA);
+    let Everybody { inside, outside, .. } = Everybody::of(v6);
+    let mut control = Control::open_over(&site, v6);
+    let _data = [await_data(&site.inside, inside), await_data(&site.outside, outside)];
+    let active = || comes(&site, &site.outside, outside, (inside, DATA));
+    let passive = || comes(&site, &site.inside, inside, (outside, DATA));
+    control.announce_passive();
+    thread::sleep(Duration::from_millis(2_200));
+    assert!(!passive(), "too late");
     control.announce_active();
     thread::sleep(Duration::from_millis(2_200));
-    assert!(!comes(&site, &site.outside, OUTSIDE_V4, target), "too late");
+    assert!(!active(), "too late");
     control.announce_active();
     assert_eq!(site.ctl().json(&["sessions", "clear", "port=21"])["cleared"], 1);
-    assert!(!comes(&site, &site.outside, OUTSIDE_V4, target), "its parent has ended");
+    assert!(!active(), "its parent has ended");
     assert_conserved(&site);
 }
 

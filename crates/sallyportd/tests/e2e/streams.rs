@@ -9,7 +9,10 @@ use std::time::Duration;
 use test_case::test_case;
 use testkit::netns::{Host, INSIDE_V4, OUTSIDE_V4, Process, Settings, Site, until};
 
-use super::by_hand::{OTHER_OUTSIDE, Talk, arrives, give_other_addresses, socket, started_inside};
+use super::by_hand::{
+    Everybody, OTHER_OUTSIDE, Talk, announced_at, arrives, give_other_addresses, socket,
+    started_inside,
+};
 use super::{SOON, assert_conserved, reasons, site};
 
 const CLIENTS: SocketAddr = SocketAddr::new(IpAddr::V4(OUTSIDE_V4), 554);
@@ -124,6 +127,7 @@ fn a_client_inside_hears_the_stream(workers: &str) {
     until("the report passes", SOON, || {
         site.ctl().count(&["proto=udp", &format!("port={}", port + 1)]) == 1
     });
+    assert_eq!(announced_at(&site, 554).len(), 2);
     // Nobody else comes in by what was announced, and the server itself only from the port that it said.
     let before = site.ctl().drops(reasons::NO_RULE);
     let other = socket(&site.outside, OUTSIDE_V4, 45_000);
@@ -151,23 +155,51 @@ fn without_the_gateway_it_is_set_up_and_not_heard() {
     assert_conserved(&site);
 }
 
-/// The server may say for how long it keeps a stream that nobody uses.
-#[test]
-fn what_was_set_up_is_expected_no_longer_than_the_server_keeps_it() {
-    let site = through(r#""rtsp""#, "[1]");
-    let mut talk = Talk::open(&site, 554);
-    let [media, reports] = [WANTED, WANTED + 1].map(|port| socket(&site.inside, INSIDE_V4, port));
-    let [one, late] = [40_000, 40_001].map(|port| socket(&site.outside, OUTSIDE_V4, port));
+/// By hand, since Debian's server speaks IPv4 alone. The server may say for how long it keeps a stream that nobody uses,
+/// and which ports it sends from, or does not say it.
+#[test_case(false, "[1]", ";server_port=40000-40001"; "over IPv4")]
+#[test_case(true, "[1]", ";server_port=40000-40001"; "over IPv6")]
+#[test_case(false, "[0, 1]", ""; "over IPv4 with two workers, from any port")]
+#[test_case(true, "[0, 1]", ""; "over IPv6 with two workers, from any port")]
+fn a_setup_lets_in_one_stream_of_one_host_in_time(v6: bool, workers: &str, from: &str) {
+    let site = through(r#""rtsp""#, workers);
+    let Everybody { inside, outside, other_outside, .. } = Everybody::of(v6);
+    let mut talk = Talk::open_over(&site, v6, 554);
+    let [media, reports] = [WANTED, WANTED + 1].map(|port| socket(&site.inside, inside, port));
+    let [one, late] = [40_000, 40_001].map(|port| socket(&site.outside, outside, port));
+    let second = socket(&site.outside, outside, 40_002);
+    let stranger = socket(&site.outside, other_outside, 40_000);
     assert!(!arrives(&site, &one, &media), "nothing is announced yet");
-    let transport = format!("Transport: RTP/AVP;unicast;client_port={WANTED}-{}", WANTED + 1);
-    let asked = format!("SETUP rtsp://{OUTSIDE_V4}/x RTSP/1.0\r\nCSeq: 1\r\n{transport}\r\n\r\n");
-    let answer = format!(
-        "RTSP/1.0 200 OK\r\nCSeq: 1\r\nSession: 7;timeout=2\r\n{transport};server_port=40000-40001\r\n\r\n"
-    );
-    assert!(talk.client_says(asked.as_bytes()) && talk.server_says(answer.as_bytes()));
-    assert!(arrives(&site, &one, &media));
+    assert!(sets_up(&mut talk, from));
+    assert!(!arrives(&site, &stranger, &media), "another host");
+    for _ in 0..20 {
+        assert!(arrives(&site, &one, &media));
+    }
     assert!(arrives(&site, &media, &one), "and back");
+    assert!(!arrives(&site, &second, &media), "a second stream");
+    assert_eq!(announced_at(&site, 554).len(), 1);
     thread::sleep(Duration::from_millis(2_200));
     assert!(!arrives(&site, &late, &reports), "too late");
+    assert_conserved(&site);
+}
+
+/// Whether the client's SETUP is heard, and the server's answer with what it adds to the transport.
+fn sets_up(talk: &mut Talk, more: &str) -> bool {
+    let transport = format!("Transport: RTP/AVP;unicast;client_port={WANTED}-{}", WANTED + 1);
+    let asked = format!("SETUP rtsp://server/x RTSP/1.0\r\nCSeq: 1\r\n{transport}\r\n\r\n");
+    let answer =
+        format!("RTSP/1.0 200 OK\r\nCSeq: 1\r\nSession: 7;timeout=2\r\n{transport}{more}\r\n\r\n");
+    talk.client_says(asked.as_bytes()) && talk.server_says(answer.as_bytes())
+}
+
+#[test]
+fn unread_a_setup_over_ipv6_opens_nothing() {
+    let site = through(r#""tcp/554""#, "[1]");
+    let Everybody { inside, outside, .. } = Everybody::of(true);
+    let mut talk = Talk::open_over(&site, true, 554);
+    let media = socket(&site.inside, inside, WANTED);
+    let server = socket(&site.outside, outside, 40_000);
+    assert!(sets_up(&mut talk, ";server_port=40000-40001"));
+    assert!(!arrives(&site, &server, &media) && !arrives(&site, &media, &server));
     assert_conserved(&site);
 }

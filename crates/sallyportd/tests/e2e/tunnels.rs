@@ -1,15 +1,15 @@
 //! PPTP through the box: Debian's pptp inside calls pptpd outside, and frames of PPP go through the tunnel both ways;
 //! and, by hand, what else a call lets in.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::thread;
 use std::time::Duration;
 
 use test_case::test_case;
-use testkit::netns::{INSIDE_V4, OUTSIDE_V4, RawSocket, Settings, Site, Tunnel};
+use testkit::netns::{OUTSIDE_V4, RawSocket, Settings, Site, Tunnel};
 use testkit::packet::{Frame, Transport, protocol::GRE};
 
-use super::by_hand::{OTHER_OUTSIDE, Talk, started_inside};
+use super::by_hand::{Everybody, Talk, announced_at, started_inside};
 use super::peers::assert_nothing_dropped;
 use super::{SILENCE, SOON, assert_conserved, reasons, site};
 
@@ -45,6 +45,7 @@ fn a_call_s_tunnel_carries_both_ways(workers: &str) {
     assert!(packets > 100, "{sessions:?}");
     let claimed = site.metrics().sum("sallyport_expectations_claimed_total", &[("proto", "pptp")]);
     assert!(claimed >= Some(1.0), "{claimed:?}");
+    assert_eq!(announced_at(&site, 1723).len(), sessions.len());
     assert_nothing_dropped(&site);
 }
 
@@ -89,22 +90,23 @@ fn call(talk: &mut Talk, [client, server]: [u16; 2]) {
 /// What hosts say in tunnels, past their own stacks.
 struct Wire<'a> {
     site: &'a Site,
+    hosts: Everybody,
     ends: [RawSocket; 2],
 }
 
 impl<'a> Wire<'a> {
-    fn tap(site: &'a Site) -> Self {
-        Self { site, ends: [&site.inside, &site.outside].map(|host| RawSocket::open(host, "eth0")) }
+    fn tap(site: &'a Site, hosts: Everybody) -> Self {
+        let ends = [&site.inside, &site.outside].map(|host| RawSocket::open(host, "eth0"));
+        Self { site, hosts, ends }
     }
 
     /// Whether a packet of a tunnel arrives, sent by a host of the side `from`, for the receiver's call of that number;
     /// one that does not is dropped by name.
-    fn carries(&self, from: usize, source: Ipv4Addr, destination: Ipv4Addr, call: u16) -> bool {
+    fn carries(&self, from: usize, source: IpAddr, destination: IpAddr, call: u16) -> bool {
         // With a key and a sequence number, of version 1, for PPP (RFC 2637 §4.1).
         let mut gre = vec![0x30, 0x01, 0x88, 0x0b, 0, 4];
         gre.extend(call.to_be_bytes());
         gre.extend([0, 0, 0, 1, 0xff, 0x03, 0xc0, 0x21]);
-        let [source, destination] = [source, destination].map(IpAddr::from);
         let macs = [&self.site.inside, &self.site.outside].map(|host| host.mac("eth0"));
         let frame = Frame::ip(source, destination, Transport::Raw(GRE, gre))
             .macs(macs[from], macs[1 - from]);
@@ -125,34 +127,38 @@ impl<'a> Wire<'a> {
             .sum()
     }
 
-    fn to_client(&self, source: Ipv4Addr, call: u16) -> bool {
-        self.carries(1, source, INSIDE_V4, call)
+    /// Whether the client hears the server in a call.
+    fn to_client(&self, call: u16) -> bool {
+        self.carries(1, self.hosts.outside, self.hosts.inside, call)
     }
 
     fn to_server(&self, call: u16) -> bool {
-        self.carries(0, INSIDE_V4, OUTSIDE_V4, call)
+        self.carries(0, self.hosts.inside, self.hosts.outside, call)
     }
 }
 
-#[test]
-fn a_call_lets_in_the_tunnel_of_its_two_ends() {
-    let site = through(r#""pptp""#, "[1]");
-    let mut talk = Talk::open(&site, 1723);
-    let wire = Wire::tap(&site);
+#[test_case(false, "[1]"; "over IPv4")]
+#[test_case(true, "[0, 1]"; "over IPv6 with two workers")]
+fn a_call_lets_in_the_tunnel_of_its_two_ends(v6: bool, workers: &str) {
+    let site = through(r#""pptp""#, workers);
+    let hosts = Everybody::of(v6);
+    let mut talk = Talk::open_over(&site, v6, 1723);
+    let wire = Wire::tap(&site, hosts);
     let [client, server] = CALLS;
-    assert!(!wire.to_client(OUTSIDE_V4, client), "nothing is announced yet");
+    assert!(!wire.to_client(client), "nothing is announced yet");
     call(&mut talk, CALLS);
-    assert!(!wire.to_client(OTHER_OUTSIDE, client), "another host");
-    assert!(!wire.to_client(OUTSIDE_V4, client + 1), "another call");
-    assert!(wire.to_client(OUTSIDE_V4, client));
+    assert!(!wire.carries(1, hosts.other_outside, hosts.inside, client), "another host");
+    assert!(!wire.to_client(client + 1), "another call");
+    assert!(wire.to_client(client));
     assert!(wire.to_server(server));
     assert_eq!(site.ctl().drops(reasons::GRE_CALL_ID), 0, "there was no tunnel yet");
     for wrong in [client + 1, server] {
-        assert!(!wire.to_client(OUTSIDE_V4, wrong), "another call in the same tunnel");
+        assert!(!wire.to_client(wrong), "another call in the same tunnel");
     }
     assert_eq!(site.ctl().drops(reasons::GRE_CALL_ID), 2);
     call(&mut talk, [client + 1, server + 1]);
-    assert!(wire.to_server(server + 1) && wire.to_client(OUTSIDE_V4, client + 1), "a second call");
+    assert!(wire.to_server(server + 1) && wire.to_client(client + 1), "a second call");
+    assert_eq!(announced_at(&site, 1723).len(), 1);
     assert_conserved(&site);
 }
 
@@ -160,10 +166,10 @@ fn a_call_lets_in_the_tunnel_of_its_two_ends() {
 fn a_tunnel_that_does_not_come_is_expected_for_a_while() {
     let site = through(r#""pptp""#, "[1]");
     let mut talk = Talk::open(&site, 1723);
-    let wire = Wire::tap(&site);
+    let wire = Wire::tap(&site, Everybody::of(false));
     call(&mut talk, CALLS);
     thread::sleep(Duration::from_millis(2_200));
-    assert!(!wire.to_client(OUTSIDE_V4, CALLS[0]), "too late");
+    assert!(!wire.to_client(CALLS[0]), "too late");
     assert!(!wire.to_server(CALLS[1]), "too late the other way");
     assert_conserved(&site);
 }

@@ -91,6 +91,8 @@ impl Ctl {
             })
             .filter(|value: &Value| value.get("proto").is_some())
             .map(|value| LiveSession {
+                id: text(&value["id"]),
+                parent: value["parent"].as_str().map(str::to_owned),
                 worker: number(&value["worker"]),
                 proto: text(&value["proto"]),
                 source: text(&value["source"]),
@@ -180,6 +182,10 @@ pub struct Balance {
 /// A living session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LiveSession {
+    /// Its name.
+    pub id: String,
+    /// The name of the session that announced it.
+    pub parent: Option<String>,
     /// The worker that has it.
     pub worker: u64,
     /// Protocol by name.
@@ -205,8 +211,14 @@ pub struct LiveSession {
 /// An event of the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogEvent {
-    /// `session_start`, `session_end`, `deny`.
+    /// `session_start`, `session_end`, `deny`, `gateway_remark`.
     pub event: String,
+    /// The session that it is about.
+    pub session: Option<String>,
+    /// The session that announced that one.
+    pub parent: Option<String>,
+    /// The worker that says it.
+    pub worker: u64,
     /// Protocol by name.
     pub proto: String,
     /// Zones: from, to.
@@ -227,6 +239,9 @@ pub fn events(log: &str) -> Vec<LogEvent> {
         .filter(|value| value.get("event").is_some())
         .map(|value| LogEvent {
             event: text(&value["event"]),
+            session: value["session"].as_str().map(str::to_owned),
+            parent: value["parent"].as_str().map(str::to_owned),
+            worker: number(&value["worker"]),
             proto: text(&value["proto"]),
             zones: [text(&value["from"]), text(&value["to"])],
             rule: text(&value["rule"]),
