@@ -40,6 +40,10 @@ pub enum Counter {
     Remarked(Gateway, Remark),
     /// Fragments held now.
     Held,
+    /// Sessions that a gateway reads now. [`crate::Shard::tick`] sets it.
+    Read(Gateway),
+    /// Octets that readers hold now beyond what each may. Set as that.
+    ReaderOctets,
     /// Sessions now, by protocol and the position of their state among [`Protocol::states`].
     Sessions(Protocol, usize),
 }
@@ -52,7 +56,8 @@ const CONSUMED: usize = 2;
 const MADE: usize = 3;
 const HELD: usize = 4;
 const RELATED: usize = 5;
-const DROPPED: usize = 6;
+const READER_OCTETS: usize = 6;
+const DROPPED: usize = 7;
 const REJECTED: usize = DROPPED + DropReason::COUNT;
 const HANDED_OVER: usize = REJECTED + DropReason::COUNT;
 const CREATED: usize = HANDED_OVER + Cause::COUNT;
@@ -62,7 +67,8 @@ const CLAIMED: usize = PUBLISHED + Gateway::COUNT;
 const UNCLAIMED: usize = CLAIMED + Gateway::COUNT;
 const REMARKED: usize = UNCLAIMED + Gateway::COUNT * Ended::COUNT;
 const SHARED: usize = REMARKED + Gateway::COUNT * Remark::COUNT;
-const SESSIONS: usize = SHARED + Gateway::COUNT;
+const READ: usize = SHARED + Gateway::COUNT;
+const SESSIONS: usize = READ + Gateway::COUNT;
 const LEN: usize = SESSIONS + Protocol::COUNT * STATES_MAX;
 
 impl Counter {
@@ -92,6 +98,8 @@ impl Counter {
                 REMARKED + gateway.index() * Remark::COUNT + remark.index()
             }
             Self::Shared(gateway) => SHARED + gateway.index(),
+            Self::Read(gateway) => READ + gateway.index(),
+            Self::ReaderOctets => READER_OCTETS,
             Self::Sessions(protocol, state) => {
                 SESSIONS + protocol.index() * STATES_MAX + state % STATES_MAX
             }
@@ -222,6 +230,7 @@ mod tests {
             Counter::Made,
             Counter::Held,
             Counter::Related,
+            Counter::ReaderOctets,
         ];
         all.extend(DropReason::all().map(Counter::Dropped));
         all.extend(DropReason::all().map(Counter::Rejected));
@@ -234,7 +243,7 @@ mod tests {
         }
         for &gateway in Gateway::ALL {
             all.extend([Counter::Published(gateway), Counter::Claimed(gateway)]);
-            all.push(Counter::Shared(gateway));
+            all.extend([Counter::Shared(gateway), Counter::Read(gateway)]);
             all.extend(Ended::ALL.iter().map(|&why| Counter::Unclaimed(gateway, why)));
             all.extend(Remark::ALL.iter().map(|&remark| Counter::Remarked(gateway, remark)));
         }

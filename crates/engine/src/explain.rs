@@ -135,7 +135,7 @@ impl<F: Frame, M: Memory> Shard<F, M> {
             "session",
             format!("living, {} {}, {} direction", view.protocol, view.state, direction.name()),
         );
-        if !self.is_right_side(slot, probe.in_port, direction) {
+        if !self.is_right_side(slot, descriptor, probe.in_port, direction) {
             return writer.stop("session", Cut::WrongSide);
         }
         let rule = view.rule;

@@ -39,5 +39,7 @@ pub use reason::{Cause, Cut, DropReason, EndReason, Epitaph};
 pub use session::expectation::{Ended, Expectations};
 pub use session::track::Protocol;
 pub use session::{Direction, Slot, Time};
-pub use shard::{BURST, Burst, EXPECTATIONS, HandedBurst, Shard, ShardConfig};
+pub use shard::{
+    BURST, Burst, EXPECTATIONS, HandedBurst, READ_SESSIONS, READER_OCTETS, Shard, ShardConfig,
+};
 pub use snapshot::{Limits, Settings, Snapshot};

@@ -11,6 +11,7 @@
 //! Invariants: a session is created and touched by its owner alone; a frame leaves by exactly one of
 //! transmit, hand over, discard or hold; nothing here allocates for a frame of a known session.
 
+mod by_slot;
 mod census;
 mod fragments;
 mod gateway;
@@ -63,6 +64,12 @@ pub type HandedBurst<F> = ArrayVec<(F, Handover), BURST>;
 /// Connections that are expected by all workers together, at most.
 pub const EXPECTATIONS: usize = 16_384;
 
+/// Sessions that gateways read at a time in all shards together, at most.
+pub const READ_SESSIONS: usize = records::CONVERSATIONS;
+
+/// Octets that the readers of all shards together hold at most beyond what each may.
+pub const READER_OCTETS: usize = records::READERS;
+
 /// What a shard is made with.
 #[derive(Clone, Debug)]
 pub struct ShardConfig {
@@ -109,8 +116,8 @@ impl ShardConfig {
         Records::memory(share)
     }
 
-    /// Octets of the process's memory that reading takes at most, in all shards: for 16,384 sessions, and for what their
-    /// readers hold since it is not whole or not acknowledged.
+    /// Octets of the process's memory that reading takes at most, in all shards: for 16,384 sessions and what they have
+    /// announced, and for what their readers hold since it is not whole or not acknowledged.
     pub const fn readers_memory() -> usize {
         Records::memory_of_readers()
     }
@@ -365,6 +372,13 @@ impl<F: Frame, M: Memory> Shard<F, M> {
         self.core.sessions.len()
     }
 
+    /// How much is kept beside the sessions of those that gateways read or that were announced, what has been claimed and
+    /// is not freed yet included. For tests: some time after the last session has ended there is nothing.
+    pub fn kept_count(&self) -> usize {
+        let Core { records, publisher, .. } = &self.core;
+        records.count() + records.octets() + publisher.kept()
+    }
+
     /// How far timeouts are shrunk, since the table is nearly full.
     pub fn pressure(&self) -> Pressure {
         self.core.pressure
@@ -477,7 +491,7 @@ impl<F: Frame, M: Memory> Core<F, M> {
         let Lookup { key, side: _, hash, guess } = lookup;
         match self.sessions.find(key, *hash, *guess, turn.now, turn.lifetimes) {
             Found::Live(slot) => self.judge_known(turn, packet, lookup, slot),
-            Found::Stale(slot) if self.is_held(turn.now, slot) => {
+            Found::Stale(slot) if self.is_held(turn.now, turn.lifetimes, slot) => {
                 self.judge_known(turn, packet, lookup, slot)
             }
             Found::Stale(slot) => {

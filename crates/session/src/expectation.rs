@@ -18,6 +18,8 @@
 //! come before the packet has left and the device was told of the packet after the store.
 
 mod holders;
+#[cfg(all(test, not(loom)))]
+mod model;
 mod packed;
 mod place;
 mod publisher;
@@ -190,12 +192,13 @@ impl Expectations {
         self.alive.0.load(Ordering::Acquire)
     }
 
-    /// The expectation that a packet fulfils and that `accept` takes, if there is one. Nothing is changed.
+    /// The expectation that a packet fulfils and that `accept` takes, if there is one: the last that it was asked about.
+    /// Nothing is changed.
     pub fn find(
         &self,
         newcomer: &Newcomer,
         now: Time,
-        accept: impl Fn(&Expectation) -> bool,
+        mut accept: impl FnMut(&Expectation) -> bool,
     ) -> Option<(Found, Expectation)> {
         if self.alive() == 0 {
             return None;
@@ -216,7 +219,8 @@ impl Expectations {
                         && expectation.source == host
                         && expectation.source_port.is_none_or(|port| port == source.1)
                         && (expectation.destination, expectation.destination_port) == destination
-                        && now < expectation.deadline;
+                        && now < expectation.deadline
+                        && self.lives(&expectation.parent);
                     if fits && accept(&expectation) {
                         let standing = expectation.standing;
                         return Some((
@@ -252,11 +256,16 @@ impl Expectations {
         self.tie(parent).is_some_and(|tie| tie.join(parent.life.number))
     }
 
-    /// A session that has joined its parent ends.
-    pub fn leave(&self, parent: &Parent) {
+    /// A session that has joined its parent ends, or has ended at that time.
+    pub fn leave(&self, parent: &Parent, at: Time) {
         if let Some(tie) = self.tie(parent) {
-            tie.leave(parent.life.number);
+            tie.leave(parent.life.number, at);
         }
+    }
+
+    /// Whether a session that announces has not ended. What it has announced is not retired in the same instant.
+    fn lives(&self, parent: &Parent) -> bool {
+        self.tie(parent).is_none_or(|tie| tie.lives(parent.life.number))
     }
 
     fn tie(&self, parent: &Parent) -> Option<&Tie> {

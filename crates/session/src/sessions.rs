@@ -196,8 +196,9 @@ impl<M: Memory> Sessions<M> {
         stamp(now).wrapping_sub(self.table.entry(slot).last_seen)
     }
 
+    /// The session's timeout, in milliseconds.
     #[inline]
-    fn timeout_millis(&self, slot: Slot, lifetimes: &Lifetimes) -> u32 {
+    pub fn timeout_millis(&self, slot: Slot, lifetimes: &Lifetimes) -> u32 {
         let entry = self.table.entry(slot);
         lifetimes.millis(entry.timeouts, entry.track.timeout_class())
     }
@@ -261,9 +262,15 @@ impl<M: Memory> Sessions<M> {
         self.table.cold_mut(slot).count(direction.index(), frames, octets);
     }
 
-    /// Counts a session as seen now, without a packet.
-    pub fn touch(&mut self, slot: Slot, now: Time) {
-        self.table.entry_mut(slot).last_seen = stamp(now);
+    /// Counts a session as seen at that time, without a packet.
+    pub fn touch(&mut self, slot: Slot, at: Time) {
+        self.table.entry_mut(slot).last_seen = stamp(at);
+    }
+
+    /// Has the timers come to a session at that time, though its timeout is over.
+    pub fn look_again(&mut self, slot: Slot, at: Time) {
+        self.wheel.unlink(&mut self.table, slot);
+        self.link(slot, at.as_millis());
     }
 
     /// Puts the session's timer where its state wants it. Needed only when its timeout became shorter or its
@@ -281,6 +288,10 @@ impl<M: Memory> Sessions<M> {
 
     fn arm(&mut self, slot: Slot, now: Time, lifetimes: &Lifetimes) {
         let deadline = self.deadline(slot, now, lifetimes);
+        self.link(slot, deadline);
+    }
+
+    fn link(&mut self, slot: Slot, deadline: u64) {
         let class = self.table.entry(slot).track.eviction_class();
         let lane = Lane { class, wide: self.table.is_wide(slot) };
         self.wheel.link(&mut self.table, slot, lane, deadline);

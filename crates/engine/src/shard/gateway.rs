@@ -4,14 +4,15 @@
 //! Not here: who may come by what was announced (`unknown`), and how the protocols speak (`alg`).
 
 use core::time::Duration;
+use std::collections::VecDeque;
 
 use alg::{Announcement, Notes, Peers, Reader, Reading};
 use arrayvec::ArrayVec;
 use policy::{PortIndex, RuleId};
-use session::expectation::{Ended, Expectation, Held, Life, Parent};
+use session::expectation::{Ended, Expectation, Held, Life, Parent, Ticket};
 use session::memory::Memory;
 use session::track::{EvictionClass, Track};
-use session::{Direction, Key, Side, Slot, Summary, Time, TimeoutClass};
+use session::{Direction, Key, Lifetimes, Side, Slot, Summary, Time, TimeoutClass};
 use wire::{SeqNum, TcpSegment, Transport};
 
 use crate::counters::{Counter, Counters};
@@ -42,8 +43,8 @@ impl Conversation {
             options,
             reader: Reader::new(protocol),
             peers: Peers { ends: [key.endpoint(initiator), key.endpoint(initiator.other())] },
-            tickets: Vec::new(),
-            since_cleared: 0,
+            tickets: VecDeque::new(),
+            next_look: 0,
             life: Life::NONE,
             holds: 0,
             waits: None,
@@ -127,7 +128,10 @@ impl<F: Frame, M: Memory> Core<F, M> {
         from: Direction,
     ) -> Option<DropReason> {
         let track = self.sessions.entry(slot).track;
-        let read = self.records.hear(slot, |it, room| it.hear(packet, from, &track, room));
+        let read = self.records.change(slot, |conversation, shares| {
+            let room = shares.room(conversation.source());
+            conversation.hear(packet, from, &track, room)
+        });
         let Some(read) = read else {
             return self.check_call(turn, packet, lookup, slot, from);
         };
@@ -138,7 +142,7 @@ impl<F: Frame, M: Memory> Core<F, M> {
 
     /// As [`Self::read`], for a segment that bears nothing but an acknowledgement.
     pub(super) fn hear_acknowledgement(&mut self, slot: Slot, from: Direction, number: SeqNum) {
-        let stopped = self.records.hear(slot, |conversation, _| {
+        let stopped = self.records.change(slot, |conversation, _| {
             conversation.reader.acknowledged(from, number);
             conversation.reader.has_stopped()
         });
@@ -160,18 +164,18 @@ impl<F: Frame, M: Memory> Core<F, M> {
         if announcements.is_empty() && withdrawn.is_empty() && remarks.is_empty() {
             return;
         }
-        for &group in withdrawn {
-            self.take_back(slot, group);
-        }
+        self.take_back(slot, withdrawn);
         let entry = self.sessions.entry(slot);
         let timeout = turn.lifetimes.millis(entry.timeouts, TimeoutClass::Expectation);
         let lifetime = Duration::from_millis(u64::from(timeout));
         let summary = self.sessions.summary(slot, turn.now, turn.lifetimes);
-        for announcement in &read.announcements {
+        for announcement in announcements {
             self.publish(turn, &summary, lifetime, announcement);
         }
+        // The list of what has been announced may have grown.
+        self.records.change(slot, |_, _| ());
         let rule = (summary.rule != u32::MAX).then_some(RuleId(summary.rule));
-        for &remark in &read.remarks {
+        for &remark in remarks {
             let Some(conversation) = self.records.conversation(slot) else { return };
             let gateway = conversation.gateway;
             let was_logged = conversation.was_logged(remark);
@@ -257,36 +261,51 @@ impl<F: Frame, M: Memory> Core<F, M> {
         if let Some(oldest) = conversation.make_room(room, |ticket| publisher.is_alive(ticket)) {
             publisher.retire(oldest, Ended::Evicted, &mut ended);
         }
-        conversation.tickets.push(ticket);
+        conversation.tickets.push_back(ticket);
         counters.increment(Counter::Published(gateway));
     }
 
-    /// Takes back what a session has announced of a group and nobody has come by.
-    fn take_back(&mut self, slot: Slot, group: u32) {
+    /// Takes back what a session has announced of some groups and nobody has come by.
+    fn take_back(&mut self, slot: Slot, groups: &[u32]) {
+        if groups.is_empty() {
+            return;
+        }
         let Self { records, publisher, counters, .. } = self;
         let Some(conversation) = records.conversation(slot) else { return };
-        conversation.tickets.retain(|&ticket| {
-            let taken = publisher.is_of(ticket, group);
-            if taken {
-                let mut ended = |of, why| counters.unclaimed(of, why);
-                publisher.retire(ticket, Ended::Withdrawn, &mut ended);
-            }
-            !taken
-        });
+        let is_taken = |ticket: &Ticket| groups.contains(&ticket.group());
+        let taken = conversation.tickets.iter().copied().filter(is_taken);
+        let mut ended = |of, why| counters.unclaimed(of, why);
+        publisher.retire_all(taken, Ended::Withdrawn, &mut ended);
+        conversation.tickets.retain(|ticket| !is_taken(ticket));
     }
 
-    /// Whether a session whose timeout is over lives on: one that has come by what it announced lives, or it is a
-    /// conversation to which more may come.
-    pub(super) fn is_held(&self, now: Time, slot: Slot) -> bool {
+    /// Whether a session whose timeout is over lives on: one that has come by what it announced lives, or ended so lately
+    /// that the session's time, run anew from then on, is not over; or it is a conversation to which more may come.
+    pub(super) fn is_held(&self, now: Time, lifetimes: &Lifetimes, slot: Slot) -> bool {
         let conversation = self.records.get(slot).and_then(|record| record.conversation.as_ref());
         let Some(conversation) = conversation else { return false };
-        let Held { now: has_children, ever: had_children } = self.publisher.held(conversation.life);
-        if has_children {
+        let Held { now: has_children, ever: had_children, left } =
+            self.publisher.held(conversation.life);
+        if has_children || (had_children && now < left + self.timeout(lifetimes, slot)) {
             return true;
         }
         let track = &self.sessions.entry(slot).track;
         let answered = had_children || track.eviction_class() == EvictionClass::Never;
         answered && conversation.tickets.iter().any(|ticket| self.publisher.stands(*ticket, now))
+    }
+
+    fn timeout(&self, lifetimes: &Lifetimes, slot: Slot) -> Duration {
+        Duration::from_millis(self.sessions.timeout_millis(slot, lifetimes).into())
+    }
+
+    /// When a session that ends was over: now, or when its time was, which runs from its last packet or its last child. So
+    /// a parent's time does not depend on when the timers came to its children.
+    pub(super) fn over_at<O>(&self, turn: &Turn<'_, O>, session: &Summary) -> Time {
+        let conversation = self.records.get(session.slot).and_then(|it| it.conversation.as_ref());
+        let held = conversation.map(|conversation| self.publisher.held(conversation.life));
+        let left = held.filter(|held| held.ever).map_or(Time::ZERO, |held| held.left);
+        let timeout = Duration::from_millis(session.timeout_millis.into());
+        turn.now.min(session.last_seen.max(left) + timeout)
     }
 
     /// Reads a session no more that is closed: nothing is said in it, and what it announced ends with it.
@@ -321,10 +340,9 @@ impl<F: Frame, M: Memory> Core<F, M> {
     /// Retires all that a session has announced and nobody has come by; those who have come hold it no more.
     pub(super) fn withdraw(&mut self, conversation: &Conversation, why: Ended) {
         let Self { publisher, counters, .. } = self;
-        for &ticket in &conversation.tickets {
-            publisher.retire(ticket, why, &mut |of, why| counters.unclaimed(of, why));
-        }
         publisher.end_life(conversation.life);
+        let tickets = conversation.tickets.iter().copied();
+        publisher.retire_all(tickets, why, &mut |of, why| counters.unclaimed(of, why));
     }
 
     /// A bounded step of the search for expectations whose time is over.

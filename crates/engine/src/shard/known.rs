@@ -42,7 +42,9 @@ impl<F: Frame, M: Memory> Core<F, M> {
             // What the tracker refuses, no rule has decided.
             rule: rule.filter(|_| verdict == Verdict::Forward),
         };
-        if !comes_from_its_side(turn.snapshot, PortIndex(entry.in_port), packet.port, direction) {
+        let in_port = PortIndex(entry.in_port);
+        let vlan = lookup.key.context.vlan();
+        if !comes_from_its_side(turn.snapshot, in_port, packet.port, direction, vlan) {
             return Fate::Discard(judgement(Verdict::Drop(Cut::WrongSide.into()), &entry.track));
         }
         let before = entry.track;
@@ -178,7 +180,7 @@ impl<F: Frame, M: Memory> Core<F, M> {
         reason: EndReason,
     ) {
         let summary = self.summary(turn, slot);
-        let record = self.forget(slot, Ended::ParentEnded);
+        let record = self.forget(slot, self.over_at(turn, &summary), Ended::ParentEnded);
         self.counters.move_session(Some(&summary.track), None);
         self.counters.increment(Counter::Ended(summary.track.protocol(), reason));
         self.census.close(&Member::of_session(turn.snapshot, &summary), turn.snapshot);
@@ -195,13 +197,14 @@ impl<F: Frame, M: Memory> Core<F, M> {
         self.sessions.summary(slot, turn.now, turn.lifetimes)
     }
 
-    /// Takes a session's record away, and what it has announced with it. Its parent has one child less.
-    fn forget(&mut self, slot: Slot, why: Ended) -> Option<Record> {
+    /// Takes a session's record away, and what it has announced with it. Its parent has one child less. `at`: when the
+    /// session was over.
+    fn forget(&mut self, slot: Slot, at: Time, why: Ended) -> Option<Record> {
         let record = self.records.remove(slot)?;
         if let Some(descent) = &record.descent
             && descent.holds
         {
-            self.publisher.table().leave(&descent.parent);
+            self.publisher.table().leave(&descent.parent, at);
         }
         if let Some(conversation) = &record.conversation {
             self.withdraw(conversation, why);
@@ -239,13 +242,15 @@ fn end_reason(track: &track::Track) -> EndReason {
 }
 
 /// Whether a packet of this direction may come in by this port: the initiator's by the port that its
-/// first came by, the responder's by the other end. Where wires share sessions, the zones must be those.
+/// first came by, the responder's by the other end. Where wires share sessions, the zones must be those: the zones that the
+/// packet's VLAN is of there.
 #[inline]
 pub(super) fn comes_from_its_side(
     snapshot: &Snapshot,
     in_port: PortIndex,
     port: PortIndex,
     direction: Direction,
+    vlan: Option<u16>,
 ) -> bool {
     let topology = &snapshot.topology;
     let expected = match direction {
@@ -254,5 +259,5 @@ pub(super) fn comes_from_its_side(
     };
     port == expected
         || (topology.wire(port) != topology.wire(in_port)
-            && topology.zone(port, None) == topology.zone(expected, None))
+            && topology.zone(port, vlan) == topology.zone(expected, vlan))
 }

@@ -14,7 +14,7 @@ use crate::{Cut, DropReason, EndReason, Epitaph, Gateway, ParentId, Snapshot};
 use super::census::Member;
 use super::known::comes_from_its_side;
 use super::records::Record;
-use super::{Core, Lookup, Shard, Turn, first_query};
+use super::{Core, Lookup, Shard, Turn, context, first_query};
 
 impl<F: Frame, M: Memory> Shard<F, M> {
     /// Shows the living sessions that a filter means, among at most `budget` slots from `cursor` on.
@@ -34,7 +34,8 @@ impl<F: Frame, M: Memory> Shard<F, M> {
             let Some(slot) = core.sessions.slot(index) else {
                 continue;
             };
-            if core.sessions.is_stale(slot, now, lifetimes) && !core.is_held(now, slot) {
+            let is_stale = core.sessions.is_stale(slot, now, lifetimes);
+            if is_stale && !core.is_held(now, lifetimes, slot) {
                 continue;
             }
             let view = core.view(snapshot, now, lifetimes, slot);
@@ -100,7 +101,9 @@ impl<F: Frame, M: Memory> Shard<F, M> {
     pub(crate) fn find(&self, now: Time, key: &Key) -> Found {
         let hash = self.core.sessions.hash(key);
         match self.core.sessions.find(key, hash, None, now, self.lifetimes()) {
-            Found::Stale(slot) if self.core.is_held(now, slot) => Found::Live(slot),
+            Found::Stale(slot) if self.core.is_held(now, self.lifetimes(), slot) => {
+                Found::Live(slot)
+            }
             found @ (Found::Live(_) | Found::Stale(_) | Found::Nothing) => found,
         }
     }
@@ -113,8 +116,16 @@ impl<F: Frame, M: Memory> Shard<F, M> {
         self.core.view(&self.snapshot, now, self.lifetimes(), slot)
     }
 
-    pub(crate) fn is_right_side(&self, slot: Slot, port: PortIndex, direction: Direction) -> bool {
-        comes_from_its_side(&self.snapshot, PortIndex(self.entry(slot).in_port), port, direction)
+    pub(crate) fn is_right_side(
+        &self,
+        slot: Slot,
+        descriptor: &Descriptor,
+        port: PortIndex,
+        direction: Direction,
+    ) -> bool {
+        let in_port = PortIndex(self.entry(slot).in_port);
+        let vlan = context(&self.snapshot, descriptor, port).vlan();
+        comes_from_its_side(&self.snapshot, in_port, port, direction, vlan)
     }
 
     /// Whether TCP is picked up in the middle since the box has just started.

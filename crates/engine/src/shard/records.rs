@@ -7,27 +7,35 @@
 //! themselves hold.
 
 use core::net::IpAddr;
+use std::collections::VecDeque;
 
 use ahash::RandomState;
 use alg::{Options, Peers, Reader};
-use hashbrown::HashMap;
 use session::Slot;
 use session::expectation::{Life, Parent, Ticket};
 
 use crate::{EXPECTATIONS, Gateway, ParentId, Remark, WorkerId};
 
+use super::by_slot::BySlot;
 use super::shares::{Shares, Taken};
 use super::tunnel::Tunnel;
 
 /// Sessions that may be read, in all shards.
-const CONVERSATIONS: usize = 16_384;
+pub(super) const CONVERSATIONS: usize = 16_384;
 /// Sessions that may have been announced, in all shards.
 const CHILDREN: usize = 131_072;
 /// Octets that all readers may hold beyond what each may ([`Reader::FREE`]), in all shards: as much as 512 of them hold at
 /// most, whose peers send out of order, or never acknowledge.
-const READERS: usize = 32 << 20;
+pub(super) const READERS: usize = 32 << 20;
 /// Tickets that every session may keep.
 const FEW_TICKETS: usize = 8;
+/// Tickets that are looked at for each that is added, and when there is no room: all of a session that may keep few.
+const TICKET_LOOKS: usize = FEW_TICKETS;
+const TICKET_LOOKS_FULL: usize = 32;
+/// So many are looked at in the time that the timers need for a session.
+const TICKETS_OF_LOOK: usize = 32;
+/// What an allocator keeps beside each piece of memory that it gives.
+const ALLOCATION: usize = 16;
 /// Sessions in the order of their opening that one search for an unanswered one looks at.
 pub(super) const LOOKS: usize = 64;
 /// Those that a step of the timers looks at while the bound is near, so that a search need not go far.
@@ -36,10 +44,11 @@ pub(super) const LOOKS_AHEAD: usize = 8;
 /// The records of a shard.
 #[derive(Debug)]
 pub(super) struct Records {
-    by_slot: HashMap<Slot, Record, RandomState>,
-    most: usize,
+    by_slot: BySlot<Record>,
     /// What sessions that are read take, by who opened them.
     shares: Shares,
+    /// How many are read, by gateway.
+    read: [u32; Gateway::COUNT],
     /// The first and the last of those that nobody may have answered, in the order in which they opened. What is answered
     /// leaves when a search comes to it.
     unanswered: [Option<Slot>; 2],
@@ -68,9 +77,9 @@ pub(super) struct Conversation {
     /// Between whom.
     pub(super) peers: Peers,
     /// What it has announced, oldest first. Some may have been claimed.
-    pub(super) tickets: Vec<Ticket>,
-    /// What has been announced since those that are over were last taken out.
-    pub(super) since_cleared: usize,
+    pub(super) tickets: VecDeque<Ticket>,
+    /// Which of them is the next to be looked at, whether it is over.
+    pub(super) next_look: usize,
     /// Where those are counted that came by it; none before it has announced anything.
     pub(super) life: Life,
     /// Octets that it holds beyond what every reader may, as they are counted.
@@ -122,11 +131,11 @@ impl Records {
         let share = usize::from(share.max(1));
         let most_conversations = CONVERSATIONS.div_ceil(share);
         let room = Taken { places: most_conversations, octets: READERS / share };
-        let most = (CONVERSATIONS + CHILDREN).div_ceil(share).min(sessions as usize);
+        let most = most_records(share).min(sessions as usize);
         Self {
-            by_slot: HashMap::with_capacity_and_hasher(most, hasher),
-            most,
+            by_slot: BySlot::new(most, hasher),
             shares: Shares::new(seed.rotate_left(7), room),
+            read: [0; Gateway::COUNT],
             unanswered: [None; 2],
         }
     }
@@ -134,19 +143,23 @@ impl Records {
     /// Octets that the maps of a shard take.
     pub(super) fn memory(share: u16) -> usize {
         let share = usize::from(share.max(1));
-        let records = (CONVERSATIONS + CHILDREN) * (size_of::<(Slot, Record)>() + 1);
-        records / share * 8 / 7 + Shares::memory(CONVERSATIONS.div_ceil(share))
+        BySlot::<Record>::memory(most_records(share))
+            + Shares::memory(CONVERSATIONS.div_ceil(share))
     }
 
-    /// Octets that sessions which are read take of the process's memory while they are there, at most, in all shards.
+    /// Octets that sessions which are read or were announced take of the process's memory while they are there, at most, in
+    /// all shards.
     pub(super) const fn memory_of_readers() -> usize {
         let tickets = FEW_TICKETS * size_of::<Ticket>();
-        CONVERSATIONS * (size_of::<Conversation>() + Reader::FREE + tickets) + READERS
+        let child = size_of::<Descent>() + size_of::<Tunnel>() + 2 * ALLOCATION;
+        CONVERSATIONS * (size_of::<Conversation>() + Reader::FREE + tickets + 4 * ALLOCATION)
+            + CHILDREN * child
+            + READERS
     }
 
     /// Whether there is room for one more.
     pub(super) fn has_room(&self) -> bool {
-        self.by_slot.len() < self.most
+        !self.by_slot.is_full()
     }
 
     /// Whether there is room for one more that is read.
@@ -218,23 +231,21 @@ impl Records {
 
     pub(super) fn insert(&mut self, slot: Slot, mut record: Record) {
         if let Some(conversation) = &mut record.conversation {
+            self.read[conversation.gateway.index()] += 1;
             self.shares.enter(conversation.source());
             conversation.holds = conversation.held();
             self.shares.hold(conversation.source(), 0, conversation.holds);
         }
         let is_read = record.conversation.is_some();
-        self.by_slot.insert(slot, record);
+        self.by_slot.insert(slot.index(), record);
         if is_read {
             self.wait(slot);
         }
     }
 
     pub(super) fn remove(&mut self, slot: Slot) -> Option<Record> {
-        if self.by_slot.is_empty() {
-            return None;
-        }
         self.wait_no_more(slot);
-        let record = self.by_slot.remove(&slot)?;
+        let record = self.by_slot.remove(slot.index())?;
         if let Some(conversation) = &record.conversation {
             self.one_less(conversation);
         }
@@ -242,11 +253,27 @@ impl Records {
     }
 
     fn one_less(&mut self, conversation: &Conversation) {
+        self.read[conversation.gateway.index()] -= 1;
         self.shares.leave(conversation.source(), conversation.holds);
     }
 
     pub(super) fn get(&self, slot: Slot) -> Option<&Record> {
-        if self.by_slot.is_empty() { None } else { self.by_slot.get(&slot) }
+        self.by_slot.get(slot.index())
+    }
+
+    /// How many sessions a gateway reads.
+    pub(super) fn read_by(&self, gateway: Gateway) -> u32 {
+        self.read[gateway.index()]
+    }
+
+    /// Octets that all readers hold beyond what each may.
+    pub(super) fn octets(&self) -> usize {
+        self.shares.octets()
+    }
+
+    /// How many records there are.
+    pub(super) fn count(&self) -> usize {
+        self.by_slot.len()
     }
 
     /// Octets that the reader of a session may take beyond what it has.
@@ -254,37 +281,44 @@ impl Records {
         self.shares.room(source)
     }
 
-    /// Has the reader of a session hear something, in so many octets of room, and counts what it holds then.
-    pub(super) fn hear<T>(
+    /// Changes a conversation, and counts what it holds then.
+    pub(super) fn change<T>(
         &mut self,
         slot: Slot,
-        hear: impl FnOnce(&mut Conversation, usize) -> T,
+        change: impl FnOnce(&mut Conversation, &Shares) -> T,
     ) -> Option<T> {
         let Self { by_slot, shares, .. } = self;
-        let conversation = by_slot.get_mut(&slot)?.conversation.as_deref_mut()?;
-        let source = conversation.source();
-        let heard = hear(conversation, shares.room(source));
+        let conversation = by_slot.get_mut(slot.index())?.conversation.as_deref_mut()?;
+        let result = change(conversation, shares);
         let held = conversation.held();
-        shares.hold(source, conversation.holds, held);
+        shares.hold(conversation.source(), conversation.holds, held);
         conversation.holds = held;
-        Some(heard)
+        Some(result)
+    }
+
+    /// How many sessions more the timers could look at in the time that it takes to see whether this one is held.
+    pub(super) fn looks_at(&self, slot: Slot) -> u32 {
+        let conversation = self.get(slot).and_then(|record| record.conversation.as_ref());
+        let tickets = conversation.map_or(0, |conversation| conversation.tickets.len());
+        u32::try_from(tickets / TICKETS_OF_LOOK).unwrap_or(u32::MAX)
     }
 
     pub(super) fn conversation(&mut self, slot: Slot) -> Option<&mut Conversation> {
-        self.by_slot.get_mut(&slot)?.conversation.as_deref_mut()
+        self.by_slot.get_mut(slot.index())?.conversation.as_deref_mut()
     }
 
     pub(super) fn tunnel(&mut self, slot: Slot) -> Option<&mut Tunnel> {
-        self.by_slot.get_mut(&slot)?.tunnel.as_deref_mut()
+        self.by_slot.get_mut(slot.index())?.tunnel.as_deref_mut()
     }
 
-    /// Has a session read no more.
+    /// Has a session read no more. Its record goes with that, unless there is more in it.
     pub(super) fn close_conversation(&mut self, slot: Slot) -> Option<Box<Conversation>> {
-        if self.by_slot.is_empty() {
-            return None;
-        }
         self.wait_no_more(slot);
-        let conversation = self.by_slot.get_mut(&slot)?.conversation.take()?;
+        let record = self.by_slot.get_mut(slot.index())?;
+        let conversation = record.conversation.take()?;
+        if record.descent.is_none() && record.tunnel.is_none() {
+            self.by_slot.remove(slot.index());
+        }
         self.one_less(&conversation);
         Some(conversation)
     }
@@ -302,8 +336,8 @@ impl Conversation {
         self.peers.ends[0].0
     }
 
-    /// Makes room for one more ticket, perhaps by giving up the oldest. Those that are over are taken out first, once for
-    /// every eighth of the bound that was announced since: so a session that announces much costs no more for each.
+    /// Makes room for one more ticket, perhaps by giving up the oldest. A few are looked at each time, and those that are
+    /// over taken out: so a session that announces much costs no more for each.
     pub(super) fn make_room(
         &mut self,
         room: usize,
@@ -314,15 +348,28 @@ impl Conversation {
         let is_short = self.tickets.len() >= FEW_TICKETS && grown > room;
         let most = most_tickets(self.gateway);
         let most = if is_short { most.min(self.tickets.capacity()) } else { most };
-        self.since_cleared += 1;
+        let is_full = self.tickets.len() >= most;
+        self.take_out_some(if is_full { TICKET_LOOKS_FULL } else { TICKET_LOOKS }, is_alive);
         if self.tickets.len() < most {
             return None;
         }
-        if self.since_cleared >= most / 8 {
-            self.since_cleared = 0;
-            self.tickets.retain(|&ticket| is_alive(ticket));
+        self.next_look = self.next_look.saturating_sub(1);
+        self.tickets.pop_front()
+    }
+
+    /// Takes out what is over among the next so many tickets.
+    fn take_out_some(&mut self, looks: usize, is_alive: impl Fn(Ticket) -> bool) {
+        let from = if self.next_look < self.tickets.len() { self.next_look } else { 0 };
+        let to = (from + looks).min(self.tickets.len());
+        let mut kept = from;
+        for at in from..to {
+            if is_alive(self.tickets[at]) {
+                self.tickets.swap(kept, at);
+                kept += 1;
+            }
         }
-        (self.tickets.len() >= most).then(|| self.tickets.remove(0))
+        self.tickets.drain(kept..to);
+        self.next_look = kept;
     }
 
     /// Whether the log has this remark on the session already; from now on it has.
@@ -332,6 +379,11 @@ impl Conversation {
         self.remarked |= bit;
         known
     }
+}
+
+/// Records in each of so many shards.
+const fn most_records(share: usize) -> usize {
+    (CONVERSATIONS + CHILDREN).div_ceil(share)
 }
 
 /// Connections that one session may have announced and that are still expected.

@@ -36,7 +36,7 @@ impl<F: Frame, M: Memory> Core<F, M> {
         let hash = self.sessions.hash(&key);
         let slot = match self.sessions.find(&key, hash, None, turn.now, turn.lifetimes) {
             Found::Live(slot) => slot,
-            Found::Stale(slot) if self.is_held(turn.now, slot) => slot,
+            Found::Stale(slot) if self.is_held(turn.now, turn.lifetimes, slot) => slot,
             Found::Stale(slot) => {
                 self.end_expired(turn, slot);
                 return Fate::drop(Cut::IcmpErrorUnrelated);
@@ -69,7 +69,7 @@ impl<F: Frame, M: Memory> Core<F, M> {
             rule: rule.filter(|_| verdict == Verdict::Forward),
         };
         let in_port = PortIndex(entry.in_port);
-        if !comes_from_its_side(turn.snapshot, in_port, packet.port, direction) {
+        if !comes_from_its_side(turn.snapshot, in_port, packet.port, direction, context.vlan()) {
             return Fate::Discard(judgement(Verdict::Drop(Cut::WrongSide.into())));
         }
         match entry.track.relate(direction_of_quoted, &quoted) {

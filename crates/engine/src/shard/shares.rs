@@ -49,6 +49,11 @@ impl Shares {
         2 * Tally::<IpAddr>::memory(in_32_bits(places))
     }
 
+    /// Octets that are taken.
+    pub(super) fn octets(&self) -> usize {
+        self.taken.octets
+    }
+
     /// Whether a place is left.
     pub(super) fn has_place(&self) -> bool {
         self.taken.places < self.most.places

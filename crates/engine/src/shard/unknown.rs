@@ -147,13 +147,18 @@ impl<F: Frame, M: Memory> Core<F, M> {
             source: lookup.key.endpoint(lookup.side),
             destination: (destination, if is_gre { call? } else { destination_port }),
         };
+        let vlan = newcomer.context.vlan();
+        let mut granted = None;
         let (found, expectation) = self.publisher.table().find(&newcomer, now, |it| {
             let in_port = PortIndex(it.in_port);
-            comes_from_its_side(snapshot, in_port, port, Direction::Original)
+            granted = named(it.gateway)
+                .filter(|_| comes_from_its_side(snapshot, in_port, port, Direction::Original, vlan))
+                .map(|gateway| Descent { gateway, parent: it.parent, holds: false })
+                // Two sessions may have announced the same, and the policy have only one of them read.
+                .and_then(|descent| Some((descent, descent.decide(snapshot)?)));
+            granted.is_some()
         })?;
-        let gateway = named(expectation.gateway)?;
-        let descent = Descent { gateway, parent: expectation.parent, holds: false };
-        let decision = descent.decide(snapshot)?;
+        let (descent, decision) = granted?;
         // Nothing that is announced is ICMP.
         let own = query(snapshot, port, &lookup.key, lookup.side, None);
         let own = snapshot.policy.decide(&own);
@@ -264,7 +269,7 @@ impl<F: Frame, M: Memory> Core<F, M> {
             self.sessions.open(&lookup.key, lookup.hash, opening, turn.now, turn.lifetimes);
         let Ok(slot) = opened else {
             if let Some(descent) = descent.filter(|descent| descent.holds) {
-                self.publisher.table().leave(&descent.parent);
+                self.publisher.table().leave(&descent.parent, turn.now);
             }
             return refused(Cut::TableFull.into());
         };

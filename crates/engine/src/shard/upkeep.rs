@@ -1,5 +1,6 @@
 //! What happens without a packet: timers, the arrival of a new policy, and the sweep that follows it.
 
+use core::time::Duration;
 use std::sync::Arc;
 
 use policy::{Action, Decision, PortIndex, Query, RuleId};
@@ -12,7 +13,7 @@ use session::{Context, Key, Pressure, Side, Slot, Summary, Time};
 use crate::counters::Counter;
 use crate::frame::{Event, EventKind, Frame, Judgement, Outbox};
 use crate::gateway::Reads;
-use crate::{EndReason, Epitaph, Snapshot};
+use crate::{EndReason, Epitaph, Gateway, Snapshot};
 
 use super::census::{Member, rule_of};
 use super::records::{Conversation, Descent, LOOKS_AHEAD, Record};
@@ -20,6 +21,8 @@ use super::{Core, Shard, Turn, query};
 
 /// Entries that one step of the timers examines.
 const TIMER_BUDGET: u32 = 32;
+/// After so long a session is looked at again that is held though its time is over.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// Held fragments that one step may time out.
 const FRAGMENT_BUDGET: usize = 16;
 /// Sessions that one step of the sweep looks at.
@@ -50,6 +53,7 @@ impl<F: Frame, M: Memory> Shard<F, M> {
             // What has been answered, or has ended, is out of the way then.
             core.oldest_unanswered(LOOKS_AHEAD);
         }
+        core.show_readers();
         timers || fragments || expectations || sweep
     }
 
@@ -67,10 +71,11 @@ impl<F: Frame, M: Memory> Core<F, M> {
     fn expire_sessions<O: Outbox<F>>(&mut self, turn: &mut Turn<'_, O>) -> bool {
         let mut budget = TIMER_BUDGET;
         while let Some(slot) = self.sessions.next_expired(turn.now, turn.lifetimes, &mut budget) {
-            if self.is_held(turn.now, slot) {
-                // What goes on by its word is its activity, too: it has its whole time again.
-                self.sessions.touch(slot, turn.now);
-                self.sessions.rearm(slot, turn.now, turn.lifetimes);
+            // A look at a session that has announced much is as long as one at several that have not.
+            budget = budget.saturating_sub(self.records.looks_at(slot));
+            if self.is_held(turn.now, turn.lifetimes, slot) {
+                // For how long is not known: what holds it may be over already, and the timers have not come there.
+                self.sessions.look_again(slot, turn.now + LOOK_AGAIN);
             } else {
                 self.end_expired(turn, slot);
             }
@@ -86,6 +91,15 @@ impl<F: Frame, M: Memory> Core<F, M> {
         });
         counters.set(Counter::Held, fragments.frames() as u64);
         spent >= FRAGMENT_BUDGET
+    }
+
+    /// Puts what is read now where it is seen.
+    fn show_readers(&mut self) {
+        let Self { records, counters, .. } = self;
+        for &gateway in Gateway::ALL {
+            counters.set(Counter::Read(gateway), records.read_by(gateway).into());
+        }
+        counters.set(Counter::ReaderOctets, records.octets() as u64);
     }
 
     /// Shrinks timeouts by how full the table is. A session whose timer was set by longer ones is found by a sweep;
@@ -164,20 +178,18 @@ impl<F: Frame, M: Memory> Core<F, M> {
     /// is room, and if its protocol can be taken up in the middle: else its reader stops when it sees that.
     fn read_as(&mut self, summary: &Summary, reads: Option<Reads>) {
         let slot = summary.slot;
-        let Some(conversation) = self.records.conversation(slot) else {
-            let is_over = summary.track.eviction_class() == EvictionClass::Closed;
-            if let Some(reads) = reads.filter(|_| !is_over && self.records.get(slot).is_none()) {
-                self.begin_to_read(summary, reads);
+        if let Some(conversation) = self.records.conversation(slot) {
+            match reads {
+                Some(reads) if reads.gateway == conversation.gateway => {
+                    conversation.options = reads.options;
+                    return;
+                }
+                Some(_) | None => self.close_conversation(slot, Ended::PolicyChanged),
             }
-            return;
-        };
-        match reads {
-            Some(reads) if reads.gateway == conversation.gateway => {
-                conversation.options = reads.options;
-            }
-            Some(_) | None => {
-                self.close_conversation(slot, Ended::PolicyChanged);
-            }
+        }
+        let is_over = summary.track.eviction_class() == EvictionClass::Closed;
+        if let Some(reads) = reads.filter(|_| !is_over && self.records.get(slot).is_none()) {
+            self.begin_to_read(summary, reads);
         }
     }
 

@@ -365,3 +365,56 @@ fn a_trunk_has_room_for_its_calls() {
         assert_eq!(count(&played, Counter::Unclaimed(Gateway::Sip, Ended::Evicted)), 0);
     }
 }
+
+/// A rule that stops to name the gateway and names it again, while a conversation lasts: it is read again from then on.
+#[test]
+fn a_conversation_is_read_again_when_its_rule_says_so_again() {
+    let options =
+        || Frame::udp(PHONE, REGISTRAR, sip("OPTIONS sip:x SIP/2.0", "OPTIONS", "", None));
+    let invite = |audio| {
+        let text = sip("INVITE sip:b@b SIP/2.0", "INVITE", "", Some(("10.0.0.1", audio)));
+        Frame::udp(PHONE, REGISTRAR, text)
+    };
+    let media = |audio: &str| swapped(Frame::udp("192.0.2.69:7000", audio, "rtp"));
+    let named = |name: &'static str| {
+        move |plan: &mut Plan| {
+            let mut items = services(&["sip"]);
+            if name == "other" {
+                items.iter_mut().for_each(|item| item.traits.gateway = None);
+            }
+            plan.policy.rules[0].services = items;
+        }
+    };
+    play(
+        &telephony(),
+        &[
+            inside(0.0, &options(), "forward original first s0 new"),
+            outside(0.1, &swapped(Frame::udp(REGISTRAR, PHONE, "x")), "forward reply stream s0"),
+            change(1.0, named("other")),
+            inside(1.1, &invite(4000), "forward original stream s0"),
+            outside(1.2, &media("10.0.0.1:4000"), "drop no_rule"),
+            change(2.0, named("sip")),
+            inside(2.1, &invite(4002), "forward original stream s0"),
+            outside(2.2, &media("10.0.0.1:4002"), "forward original first s1 new"),
+        ],
+    );
+}
+
+/// A parent's time runs anew from the end of its last child, whatever worker's timers come first and however late.
+#[test]
+fn a_parent_has_its_time_again_after_its_child() {
+    let acknowledges = || Frame::udp("10.0.0.1:5001", "192.0.2.69:3000", &b"\0\x04\0\x01"[..]);
+    let child = || data("192.0.2.69:3000", "10.0.0.1:5001");
+    let steps = |last: f64, expected| {
+        [
+            inside(0.0, &request(), "forward original first s0 new"),
+            outside(1.0, &child(), "forward original first s1 new"),
+            inside(1.1, &acknowledges(), "forward reply stream s1"),
+            // The child's two minutes are over at 121.1, and the request's half a minute once more after that.
+            inside(last, &request(), expected),
+        ]
+    };
+    play(&plan(), &steps(121.0, "forward original one_way s0"));
+    play(&plan(), &steps(151.0, "forward original one_way s0"));
+    play(&plan(), &steps(151.2, "forward original first s2 new"));
+}

@@ -330,6 +330,11 @@ impl Rig {
         assert_eq!(self.half_open(), 0, "a half-open session in the count of its zone alone");
         assert_eq!(self.held(), 0, "a fragment without a timer");
         assert_eq!(self.cluster.counters().expectations(), 0, "an expectation without an end");
+        let kept = self.cluster.shards().iter().map(engine::Shard::kept_count);
+        assert_eq!(kept.sum::<usize>(), 0, "something of sessions that are read or were announced");
+        for gauge in Gateway::ALL.iter().map(|&gateway| Counter::Read(gateway)) {
+            assert_eq!(self.cluster.counters().get(gauge), 0, "{gauge:?}");
+        }
     }
 }
 

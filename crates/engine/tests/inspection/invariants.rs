@@ -3,7 +3,7 @@
 use engine::{Cause, Counter, EndReason};
 use proptest::prelude::*;
 
-use crate::deeds::deeds;
+use crate::deeds::{deeds, talks};
 use crate::harness::{Arrival, Plan, Rig, crowded_plan};
 use crate::traffic::arrivals;
 use crate::transcript::outcome;
@@ -62,6 +62,47 @@ fn roomy_plan() -> Plan {
     plan
 }
 
+/// Another version of rules: how their control conversations are read, if they are, and by which rule.
+fn changed(mut rules: Vec<policy::Rule>, version: u8) -> Vec<policy::Rule> {
+    let rule = rules.iter_mut().find(|rule| rule.name == "control").unwrap();
+    let items = rule.services.iter_mut();
+    match version {
+        0 => {}
+        1 => items.for_each(|item| item.traits.gateway = None),
+        2 => "renamed".clone_into(&mut rule.name),
+        3 => rule.services.truncate(1),
+        4 => items.for_each(|item| item.traits.reading.strict = true),
+        _ => rule.enabled = false,
+    }
+    rules
+}
+
+/// Runs arrivals, and has other versions of the plan come before some of them.
+fn run_with_changes(
+    workers: u16,
+    mut plan: Plan,
+    arrivals: &[Arrival],
+    changes: &[(usize, u8)],
+) -> (Vec<String>, Rig) {
+    let mut rig = Rig::new(workers, &plan.snapshot());
+    let rules = plan.policy.rules.clone();
+    let mut outcomes = vec!["held".to_owned(); arrivals.len()];
+    for (index, Arrival { wait, port, octets }) in arrivals.iter().enumerate() {
+        let now = rig.now() + *wait;
+        for (_, version) in changes.iter().filter(|(at, _)| at % arrivals.len() == index) {
+            plan.policy.rules = changed(rules.clone(), *version);
+            rig.cluster.install(&plan.snapshot());
+        }
+        for fate in rig.receive(now, *port, octets.clone()) {
+            if let Some(number) = fate.number {
+                outcomes[usize::try_from(number).unwrap()] = outcome(&fate);
+            }
+        }
+        rig.check();
+    }
+    (outcomes, rig)
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -81,6 +122,24 @@ proptest! {
             rig.check_all_ends();
         }
         repeated.check_all_ends();
+    }
+
+    /// Control conversations and what they announce, while the rules begin, change and end their being read: equal verdicts
+    /// for any number of workers, and nothing of it all is left when it has ended.
+    #[test]
+    fn what_is_announced_ends_whatever_changes(
+        talks in talks(120), changes in prop::collection::vec((any::<usize>(), 0..6_u8), 0..6),
+    ) {
+        let arrivals = arrivals(&talks);
+        let (outcomes, mut one) = run_with_changes(1, roomy_plan(), &arrivals, &changes);
+        for workers in [2, 5] {
+            let (others, mut rig) = run_with_changes(workers, roomy_plan(), &arrivals, &changes);
+            prop_assert_eq!(&outcomes, &others, "{} workers", workers);
+            rig.check_all_ends();
+        }
+        one.check_all_ends();
+        let (_, mut crowded) = run_with_changes(3, crowded_plan(), &arrivals, &changes);
+        crowded.check_all_ends();
     }
 
     /// A NIC that spreads frames over workers by no hash costs hand-overs, and changes no verdict.
@@ -134,6 +193,31 @@ proptest! {
             let reopened = Counter::Ended(engine::Protocol::Tcp, EndReason::PolicyChanged);
             prop_assert_eq!(rig.cluster.counters().get(reopened), 0);
         }
+    }
+}
+
+/// Talks come to announcements of every protocol, and to what comes by them.
+#[test]
+fn the_talks_are_worth_their_name() {
+    use proptest::strategy::ValueTree;
+    use proptest::test_runner::TestRunner;
+    let mut runner = TestRunner::deterministic();
+    let mut sum = engine::Counters::default();
+    for _ in 0..40 {
+        let talks = talks(120).new_tree(&mut runner).unwrap().current();
+        let changes = [(20, 1), (40, 0), (60, 3), (80, 2)];
+        let (_, rig) = run_with_changes(3, roomy_plan(), &arrivals(&talks), &changes);
+        sum.add(&rig.cluster.counters());
+    }
+    let reached = |counter: Counter| assert!(sum.get(counter) > 0, "never {counter:?}");
+    for gateway in [engine::Gateway::Ftp, engine::Gateway::Tftp, engine::Gateway::Sip] {
+        reached(Counter::Published(gateway));
+        reached(Counter::Claimed(gateway));
+    }
+    for why in ["expired", "replaced", "policy_changed", "parent_ended"] {
+        let why = engine::Ended::ALL.iter().find(|known| known.name() == why).unwrap();
+        let of = |gateway: &engine::Gateway| sum.get(Counter::Unclaimed(*gateway, *why));
+        assert!(engine::Gateway::ALL.iter().map(of).sum::<u64>() > 0, "never {why:?}");
     }
 }
 

@@ -157,6 +157,46 @@ fn closed_connections_need_no_reader() {
     rig.check();
 }
 
+/// What operators are shown: sessions by gateway, and what their readers hold, that of one packet at once. An INVITE with
+/// four streams of media announces them, their control, and where it is to be answered: a list of so many has grown beyond
+/// what each session may have.
+#[test]
+fn what_is_read_is_shown() {
+    let (_, mut rig) = roomy();
+    let now = Time::from_secs(1);
+    let shown = |rig: &mut Rig| {
+        rig.advance(now);
+        let counters = rig.cluster.counters();
+        let get = |counter| counters.get(counter);
+        [
+            get(Counter::Read(Gateway::Ftp)),
+            get(Counter::Read(Gateway::Sip)),
+            get(Counter::ReaderOctets),
+        ]
+    };
+    connect(&mut rig, now, "10.0.0.1:2000");
+    assert_eq!(shown(&mut rig), [1, 0, 0]);
+    assert_eq!(send(&mut rig, now, "10.0.0.1:2000", 1100, &[b'x'; 1000]), "forward");
+    let [_, _, octets] = shown(&mut rig);
+    // From the missing beginning on, without the KiB that each may have.
+    assert_eq!(octets, 976);
+    let media = (0..4).map(|medium| format!("m=audio {} RTP/AVP 0\r\n", 20_000 + 2 * medium));
+    let body = format!("v=0\r\nc=IN IP4 10.0.0.2\r\nt=0 0\r\n{}", media.collect::<String>());
+    let invite = format!(
+        "INVITE sip:b@b SIP/2.0\r\nVia: SIP/2.0/UDP a;rport\r\nCall-ID: 1\r\nCSeq: 1 INVITE\r\n\
+         Contact: <sip:a@10.0.0.2:5070>\r\nContent-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let frame = Frame::udp("10.0.0.2:5060", "192.0.2.69:5060", invite);
+    rig.receive(now, INSIDE, frame.bytes());
+    let published = Counter::Published(Gateway::Sip);
+    assert!(rig.cluster.counters().get(published) > 8);
+    let [ftp, sip, more] = shown(&mut rig);
+    assert_eq!((ftp, sip), (1, 1));
+    assert!(more > octets, "a list of announced connections has grown: {more}");
+    rig.check_all_ends();
+}
+
 /// A control connection of FTP: its handshake, as the box judges it.
 fn connect(rig: &mut Rig, now: Time, client: &str) {
     let segment =

@@ -107,6 +107,38 @@ fn wires_share_sessions_only_within_a_domain() {
     );
 }
 
+/// A packet may come by the other wire where that is of the same zone: the zone that its VLAN is of there.
+#[test]
+fn wires_share_the_sessions_of_a_vlan_where_its_zones_are_the_same() {
+    let mut plan = two_wires([0, 0]);
+    plan.policy.zones.push("guests".to_owned());
+    plan.policy.rules[0].from = ZoneSet::only([ZoneId(0), ZoneId(2)]);
+    let guests = |id| VlanZone { id, zone: ZoneId(2) };
+    // VLAN 5 is of the guests at both wires, VLAN 6 at the first, and all else is inside. The second port has another zone
+    // of its own.
+    plan.ports[0].vlans = vec![guests(5), guests(6)];
+    plan.ports[2].vlans = vec![guests(5), VlanZone { id: 6, zone: ZoneId(0) }];
+    let by = |time, port, frame: Frame, vlan, expected| {
+        Step::Frame(time, PortIndex(port), frame.tag(vlan).bytes(), expected)
+    };
+    let (syn, ack) = (|| up(SYN, 1000, 0, 0), || up(ACK, 1001, 5001, 0));
+    let answer = || down(SYN_ACK, 5000, 1001, 0);
+    let steps = [
+        by(0.0, 0, syn(), 5, "forward original syn_sent s0 new"),
+        by(0.1, 3, answer(), 5, "forward reply syn_received s0"),
+        by(0.2, 2, ack(), 5, "forward original established s0"),
+        by(1.0, 0, syn(), 6, "forward original syn_sent s1 new"),
+        by(1.1, 3, answer(), 6, "forward reply syn_received s1"),
+        by(1.2, 2, ack(), 6, "drop wrong_side original syn_received s1"),
+        by(1.3, 0, ack(), 6, "forward original established s1"),
+    ];
+    play(&plan, &steps);
+    // What the port itself is of does not matter where the VLAN is of another zone.
+    plan.policy.zones.push("elsewhere".to_owned());
+    plan.ports[2].zone = ZoneId(3);
+    play(&plan, &steps);
+}
+
 #[test]
 fn sources_must_be_in_the_networks_of_their_port() {
     let mut plan = Plan::new();

@@ -191,6 +191,43 @@ mod tests {
 
     use super::*;
 
+    impl Holders {
+        pub(in super::super) fn source(&self, at: u32) -> IpAddr {
+            self.holders[at as usize].source
+        }
+
+        /// Walks the classes of a gateway and the places of each source, of which `next` tells the number and the neighbour:
+        /// they are what `counts` says, in the order of publication.
+        pub(in super::super) fn check(
+            &self,
+            gateway: u8,
+            counts: &HashMap<IpAddr, u32>,
+            next: impl Fn(u32) -> (u64, u32),
+        ) {
+            let mut seen = 0;
+            for (class, [first, _]) in self.classes[usize::from(gateway)].iter().enumerate() {
+                let mut at = *first;
+                while let Some(holder) = self.holders.get(at as usize) {
+                    assert_eq!(counts.get(&holder.source), Some(&holder.count));
+                    assert_eq!((class, gateway), (class_of(holder.count), holder.gateway));
+                    let (mut place, mut last, mut places) = (holder.order.oldest, 0, 0);
+                    while place != NONE {
+                        let (sequence, newer) = next(place);
+                        assert!(sequence > last, "from older to newer");
+                        (last, places) = (sequence, places + 1);
+                        if newer == NONE {
+                            assert_eq!(place, holder.order.newest);
+                        }
+                        place = newer;
+                    }
+                    assert_eq!(places, holder.count);
+                    (at, seen) = (holder.later, seen + 1);
+                }
+            }
+            assert_eq!(seen, counts.len());
+        }
+    }
+
     proptest! {
         /// The same as a plain map, and who gives way holds more than half of what anybody does.
         #[test]

@@ -2,6 +2,7 @@
 
 use core::cmp::Reverse;
 use core::net::IpAddr;
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::key::{Context, counted_as};
@@ -33,7 +34,16 @@ wire::named! {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ticket {
     place: u32,
+    group: u32,
     mark: Mark,
+}
+
+impl Ticket {
+    /// What is taken back together with it; 0: it is never taken back.
+    #[must_use]
+    pub const fn group(self) -> u32 {
+        self.group
+    }
 }
 
 /// No place: the end of a list.
@@ -45,21 +55,28 @@ const NO_GROUP: u32 = 0;
 /// Places that one step of the timers looks at.
 const STEP: usize = 32;
 
+/// Of many that end together, so many end at once, in some microseconds; the steps of the timers end the others.
+const AT_ONCE: usize = 256;
+
+/// Of those, how many one step ends.
+const OF_DOOMED: usize = 64;
+
 /// How long a place that was claimed may wait to be freed, in nanoseconds: a second.
 const PATIENCE: u64 = 1_000_000_000;
 
 /// What is remembered of a place that was published in.
 #[derive(Clone, Copy, Debug)]
-struct Book {
-    mark: Option<Mark>,
+pub(super) struct Book {
+    pub(super) mark: Option<Mark>,
     deadline: Time,
-    gateway: u8,
+    pub(super) gateway: u8,
     standing: bool,
-    group: u32,
+    /// Whether it may be taken back.
+    grouped: bool,
     /// Counts publications: the lower is the older.
     sequence: u64,
     /// Among the [`Holders`].
-    holder: u32,
+    pub(super) holder: u32,
     /// Neighbours among those of the holder, from older to newer.
     older: u32,
     newer: u32,
@@ -70,10 +87,10 @@ struct Book {
 pub struct Publisher {
     table: Arc<Expectations>,
     region: usize,
-    books: Box<[Book]>,
+    pub(super) books: Box<[Book]>,
     /// By gateway.
-    counts: [u32; Self::GATEWAYS],
-    holders: Holders,
+    pub(super) counts: [u32; Self::GATEWAYS],
+    pub(super) holders: Holders,
     sequence: u64,
     pub(super) booked: u32,
     /// When the next round over all places begins; while one is under way, the earliest deadline seen.
@@ -81,14 +98,17 @@ pub struct Publisher {
     /// The next place of a round; none is under way at the end.
     at: usize,
     /// Ties that count no living session's children.
-    free: Vec<u32>,
+    pub(super) free: Vec<u32>,
+    /// What the next steps end. No more than there are places, and what is over by itself meanwhile stays in it.
+    doomed: VecDeque<(Ticket, Ended)>,
 }
 
 impl Publisher {
     /// How many gateways may be told apart.
     pub const GATEWAYS: usize = 16;
     /// Octets of books for each place.
-    pub(super) const BOOK: usize = size_of::<Book>() + size_of::<u32>() + Holders::EACH;
+    pub(super) const BOOK: usize =
+        size_of::<Book>() + size_of::<u32>() + Holders::EACH + size_of::<(Ticket, Ended)>();
 
     /// The writer of a worker's region. There must be one at most.
     ///
@@ -104,7 +124,7 @@ impl Publisher {
             deadline: Time::ZERO,
             gateway: 0,
             standing: false,
-            group: 0,
+            grouped: false,
             sequence: 0,
             holder: NONE,
             older: NONE,
@@ -121,6 +141,7 @@ impl Publisher {
             due: Time::ZERO,
             at: places,
             free: (0..ties).rev().collect(),
+            doomed: VecDeque::with_capacity(places),
         }
     }
 
@@ -136,12 +157,19 @@ impl Publisher {
         self.books.len()
     }
 
+    /// How many places are not free, how many sessions' children are counted, and what is still to be ended, together.
+    #[must_use]
+    pub fn kept(&self) -> usize {
+        let ties = self.table.regions[self.region].ties.len();
+        self.booked as usize + (ties - self.free.len()) + self.doomed.len()
+    }
+
     /// Publishes an expectation, in the place of one that is the same but for its deadline: the later of the two holds,
     /// and what was of no group stays so. If there are `most` of its
     /// gateway already, the oldest gives way of a source that has most of them, or more than half of what that one has;
     /// if its bucket is full, one there of whose source there are most. `ended` is told, by gateway. Sources are those of
     /// the sessions that the policy allows ([`Parent::key`](super::Parent::key)), as [`counted_as`] has them. `group` is
-    /// what [`Self::is_of`] goes by.
+    /// what [`Ticket::group`] says then.
     pub fn publish(
         &mut self,
         now: Time,
@@ -157,30 +185,30 @@ impl Publisher {
         if let Some(same) = self.same(hash, &expectation) {
             let before = self.books[same as usize];
             expectation.deadline = expectation.deadline.max(before.deadline);
-            if before.group == NO_GROUP {
+            if !before.grouped {
                 group = NO_GROUP;
             }
             self.end(same, Ended::Replaced, ended);
         }
         let expectation = &expectation;
         if self.counts[of_gateway(expectation.gateway)] >= most.max(1) {
-            self.make_room(expectation, ended);
+            self.make_room(now, expectation, ended);
         }
         let place = self.room(now, hash, ended);
         self.table.one_more();
         let mark = self.table.regions[self.region].places[place as usize]
             .publish(&pack(expectation, hash));
-        self.enter(now, place, mark, expectation, group);
-        Ticket { place, mark }
+        self.enter(now, place, mark, expectation, group != NO_GROUP);
+        Ticket { place, group, mark }
     }
 
     /// Ends one of the gateway that has as many as it may have.
-    fn make_room(&mut self, for_whom: &Expectation, ended: &mut impl FnMut(u8, Ended)) {
+    fn make_room(&mut self, now: Time, for_whom: &Expectation, ended: &mut impl FnMut(u8, Ended)) {
         let (hash, gateway, source) = self.holder(for_whom);
         let newcomer = self.holders.find(hash, gateway, source);
         if let Some(holder) = self.holders.gives_way(gateway, newcomer) {
             let oldest = self.holders.order(holder).oldest;
-            self.end(oldest, Ended::Evicted, ended);
+            self.end(oldest, self.why_over(now, oldest), ended);
         }
     }
 
@@ -218,12 +246,6 @@ impl Publisher {
         self.book(ticket).is_some_and(|book| book.standing && now < book.deadline)
     }
 
-    /// Whether an expectation that has not ended is of this group.
-    #[must_use]
-    pub fn is_of(&self, ticket: Ticket, group: u32) -> bool {
-        self.book(ticket).is_some_and(|book| book.group == group)
-    }
-
     fn book(&self, ticket: Ticket) -> Option<&Book> {
         self.books.get(ticket.place as usize).filter(|book| book.mark == Some(ticket.mark))
     }
@@ -231,13 +253,14 @@ impl Publisher {
     /// Begins to count the children of a session. [`Life::NONE`]: there are as many that are counted as there may be.
     pub fn begin_life(&mut self) -> Life {
         let Some(place) = self.free.pop() else { return Life::NONE };
-        let number = self.table.regions[self.region].ties[place as usize].begin();
+        let number = self.table.regions[self.region].ties[place as usize].number();
         Life { place, number }
     }
 
-    /// The session has ended, and its children do not matter any more. It must not be told twice.
+    /// The session has ended: nobody joins it any more, and its children do not matter. It must not be told twice.
     pub fn end_life(&mut self, life: Life) {
         if life != Life::NONE {
+            self.table.regions[self.region].ties[life.place as usize].end();
             self.free.push(life.place);
         }
     }
@@ -246,7 +269,7 @@ impl Publisher {
     #[must_use]
     pub fn held(&self, life: Life) -> Held {
         let tie = self.table.regions[self.region].ties.get(life.place as usize);
-        tie.map_or(Held { now: false, ever: false }, |tie| tie.held(life.number))
+        tie.map_or(Held { now: false, ever: false, left: Time::ZERO }, |tie| tie.held(life.number))
     }
 
     /// Ends an expectation, if nothing has ended it yet.
@@ -256,8 +279,40 @@ impl Publisher {
         }
     }
 
-    /// A bounded step of the round that frees what is over. Returns whether the round goes on.
+    /// Ends as many as there are, a bounded number at once and the others in the next [`Self::step`]s. Until then they can
+    /// be claimed, but for those of a life that has ended, which nobody can join.
+    pub fn retire_all(
+        &mut self,
+        tickets: impl IntoIterator<Item = Ticket>,
+        why: Ended,
+        ended: &mut impl FnMut(u8, Ended),
+    ) {
+        let mut left = AT_ONCE;
+        for ticket in tickets {
+            if self.book(ticket).is_none() {
+                continue;
+            }
+            if left == 0 && self.doomed.len() < self.books.len() {
+                self.doomed.push_back((ticket, why));
+            } else {
+                left = left.saturating_sub(1);
+                self.retire(ticket, why, ended);
+            }
+        }
+    }
+
+    /// A bounded step of what frees what is over. Returns whether more is due at once.
     pub fn step(&mut self, now: Time, ended: &mut impl FnMut(u8, Ended)) -> bool {
+        for _ in 0..OF_DOOMED {
+            let Some((ticket, why)) = self.doomed.pop_front() else { break };
+            self.retire(ticket, why, ended);
+        }
+        let goes_on = self.search(now, ended);
+        goes_on || !self.doomed.is_empty()
+    }
+
+    /// A bounded step of the round over all places. Returns whether the round goes on.
+    fn search(&mut self, now: Time, ended: &mut impl FnMut(u8, Ended)) -> bool {
         if self.at == self.books.len() {
             if self.booked == 0 || now < self.due {
                 return false;
@@ -294,13 +349,17 @@ impl Publisher {
         };
         let place = bucket(self.books.len(), hash).min_by_key(|place| of_bucket(*place));
         let place = place.unwrap_or(0);
-        let why = if self.books[place].deadline <= now { Ended::Expired } else { Ended::Evicted };
         let place = u32::try_from(place).unwrap_or(0);
-        self.end(place, why, ended);
+        self.end(place, self.why_over(now, place), ended);
         place
     }
 
-    fn enter(&mut self, now: Time, place: u32, mark: Mark, of: &Expectation, group: u32) {
+    /// By what an expectation ends whose place is needed.
+    fn why_over(&self, now: Time, place: u32) -> Ended {
+        if self.books[place as usize].deadline <= now { Ended::Expired } else { Ended::Evicted }
+    }
+
+    fn enter(&mut self, now: Time, place: u32, mark: Mark, of: &Expectation, grouped: bool) {
         self.sequence += 1;
         let (hash, gateway, source) = self.holder(of);
         let holder = self.holders.take(hash, gateway, source);
@@ -314,7 +373,7 @@ impl Publisher {
             deadline: of.deadline,
             gateway: of.gateway,
             standing: of.standing,
-            group,
+            grouped,
             sequence: self.sequence,
             holder,
             older: before,
@@ -360,4 +419,26 @@ impl Publisher {
 
 fn of_gateway(number: u8) -> usize {
     usize::from(number) % Publisher::GATEWAYS
+}
+
+#[cfg(all(test, not(loom)))]
+impl Ticket {
+    pub(super) const fn place(self) -> usize {
+        self.place as usize
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+impl Publisher {
+    /// Checks who holds what at a gateway against numbers of places by source.
+    pub(super) fn check_holders(
+        &self,
+        gateway: u8,
+        counts: &std::collections::HashMap<IpAddr, u32>,
+    ) {
+        self.holders.check(gateway, counts, |place| {
+            let Book { sequence, newer, .. } = self.books[place as usize];
+            (sequence, newer)
+        });
+    }
 }

@@ -98,7 +98,7 @@ fn lives_follow_each_other_while_children_come_and_go() {
                         .map(|part| u32::try_from(part).expect("half of a word"));
                     let parent = Parent { life: Life { place, number }, ..parent };
                     if table.join(&parent) {
-                        table.leave(&parent);
+                        table.leave(&parent, Time::ZERO);
                     }
                 }
             });
@@ -110,7 +110,7 @@ fn lives_follow_each_other_while_children_come_and_go() {
             word.store(u64::from(life.place) << 32 | u64::from(life.number), Ordering::Release);
             assert!(table.join(&parent));
             assert!(publisher.held(life).now);
-            table.leave(&parent);
+            table.leave(&parent, Time::ZERO);
             publisher.end_life(life);
         }
         done.store(true, Ordering::Relaxed);

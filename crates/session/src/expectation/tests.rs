@@ -248,20 +248,20 @@ fn the_same_takes_the_place_of_what_was_said_before() {
 }
 
 #[test]
-fn a_group_is_known_until_it_ends() {
+fn a_ticket_knows_its_group() {
     let mut one = Rig::new(1, 64);
     let publisher = &mut one.publishers[0];
     let standing = Expectation { standing: true, ..data(5000) };
     let ticket = publisher.publish(Time::ZERO, &standing, 7, u32::MAX, &mut |_, _| {});
-    assert!(publisher.is_of(ticket, 7) && !publisher.is_of(ticket, 0));
+    assert_eq!(ticket.group(), 7);
     assert!(publisher.stands(ticket, Time::from_secs(29)));
     assert!(!publisher.stands(ticket, Time::from_secs(30)), "its time is over");
     publisher.retire(ticket, Ended::Withdrawn, &mut |_, _| {});
-    assert!(!publisher.is_of(ticket, 7) && !publisher.stands(ticket, Time::ZERO));
+    assert!(!publisher.stands(ticket, Time::ZERO), "it was taken back");
     // What nobody takes back stays so, though a call announces the same.
     for group in [0, 7] {
         let ticket = publisher.publish(Time::ZERO, &standing, group, u32::MAX, &mut |_, _| {});
-        assert!(publisher.is_of(ticket, 0));
+        assert_eq!(ticket.group(), 0);
     }
 }
 
@@ -272,25 +272,50 @@ fn children_hold_their_parent() {
     let life = two.publishers[1].begin_life();
     let parent = Parent { worker: 1, life, ..data(5000).parent };
     let held = |two: &Rig, life| {
-        let Held { now, ever } = two.publishers[1].held(life);
+        let Held { now, ever, left: _ } = two.publishers[1].held(life);
         (now, ever)
     };
     assert_eq!(held(&two, life), (false, false));
     assert!(two.table.join(&parent) && two.table.join(&parent));
-    two.table.leave(&parent);
+    two.table.leave(&parent, Time::from_secs(3));
     assert_eq!(held(&two, life), (true, true));
-    two.table.leave(&parent);
+    two.table.leave(&parent, Time::from_secs(3));
     assert_eq!(held(&two, life), (false, true));
+    assert_eq!(two.publishers[1].held(life).left, Time::from_secs(3));
     two.publishers[1].end_life(life);
     let next = two.publishers[1].begin_life();
     assert!(!two.table.join(&parent), "that one has ended");
-    two.table.leave(&parent);
+    two.table.leave(&parent, Time::from_secs(3));
     assert_eq!(held(&two, next), (false, false));
     let stranger = Parent { worker: 9, ..parent };
     assert!(!two.table.join(&stranger) && !two.table.join(&Parent { life: Life::NONE, ..parent }));
     // As many as there are places: eight in each region, and one is taken.
     let rest: Vec<_> = (0..8).map(|_| two.publishers[1].begin_life()).collect();
     assert_eq!(rest.iter().filter(|life| **life == Life::NONE).count(), 1);
+}
+
+/// Of many that a session has announced some end with it and the others in a few steps; meanwhile nobody comes by them.
+#[test]
+fn what_many_waited_for_ends_in_steps() {
+    let mut one = Rig::new(1, 2048);
+    let life = one.publishers[0].begin_life();
+    let parent = Parent { life, ..data(5000).parent };
+    let expectation = |port| Expectation { parent, ..data(port) };
+    let tickets: Vec<_> = (5000..5400).map(|port| one.publish(0, 0, &expectation(port))).collect();
+    let alive = one.table.alive();
+    assert!(alive > 350 && one.claim(1, &syn(5399)).is_some(), "{alive}");
+    let Rig { publishers, ended, .. } = &mut one;
+    ended.clear();
+    publishers[0].retire_all(tickets, Ended::ParentEnded, &mut |_, why| ended.push(why));
+    publishers[0].end_life(life);
+    assert_eq!(one.ended, [Ended::ParentEnded; 256]);
+    assert_eq!((5000..5400).find(|port| one.claim(1, &syn(*port)).is_some()), None);
+    // The place is announced again meanwhile, by another.
+    one.publish(0, 1, &data(5398));
+    one.sweep(0, 1);
+    assert_eq!(one.table.alive(), 1);
+    assert!(one.claim(1, &syn(5398)).is_some());
+    assert_eq!(one.ended.len(), alive as usize - 1);
 }
 
 proptest! {
