@@ -40,7 +40,7 @@ pub use rules::{RuleInfo, RuleLimits, Rules};
 pub use session_id::{SessionId, SessionIdError};
 pub use sessions::{Session, SessionsCleared, SessionsCount};
 pub use status::{
-    Alarm, AlarmKind, HeavySession, MemoryStatus, PolicyStatus, PortSummary, SessionsStatus,
-    SkewStatus, Status, WorkerStatus, ZoneEmbryonic,
+    Alarm, AlarmKind, GatewaySessions, GatewaysStatus, HeavySession, MemoryStatus, PolicyStatus,
+    PortSummary, SessionsStatus, SkewStatus, Status, WorkerStatus, ZoneEmbryonic,
 };
 pub use tuple::{Tuple, TupleError};

@@ -23,6 +23,9 @@ pub struct Status {
     pub workers: Vec<WorkerStatus>,
     /// The session table.
     pub sessions: SessionsStatus,
+    /// What gateways read.
+    #[serde(default)]
+    pub gateways: GatewaysStatus,
     /// One entry per port.
     pub ports: Vec<PortSummary>,
     /// Why frames were dropped or rejected since the start, the most frequent first, at most five.
@@ -124,6 +127,32 @@ pub struct ZoneEmbryonic {
     pub count: u64,
     /// How many there may be; none: as many as there may be sessions.
     pub limit: Option<u32>,
+}
+
+/// The sessions that gateways read, over all workers.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GatewaysStatus {
+    /// Sessions that are read.
+    pub read_sessions: u64,
+    /// The most that are read at a time.
+    pub read_sessions_max: u64,
+    /// Those of each gateway that reads any.
+    pub by_gateway: Vec<GatewaySessions>,
+    /// Octets that readers hold beyond what each may: messages that are not whole or not acknowledged, and calls.
+    pub memory_bytes: u64,
+    /// The most that they may hold.
+    pub memory_max_bytes: u64,
+    /// Connections that are announced and may come now.
+    pub expectations: u64,
+}
+
+/// How many sessions a gateway reads.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GatewaySessions {
+    /// Its name.
+    pub gateway: String,
+    /// How many.
+    pub sessions: u64,
 }
 
 /// A port in one line; `ports` tells more.

@@ -4,13 +4,14 @@ use core::num::NonZeroU32;
 use std::time::Duration;
 
 use api::{
-    Alarm, AlarmKind, HeavySession, MemoryStatus, NamedCount, PolicyStatus, PortInfo, PortSteering,
-    PortSummary, ProtocolReasonCount, ReasonCount, RuleInfo, Session, SessionId, SessionsStatus,
-    SkewStatus, Version, WorkerFrames, WorkerStatus, ZoneEmbryonic,
+    Alarm, AlarmKind, GatewaySessions, GatewaysStatus, HeavySession, MemoryStatus, NamedCount,
+    PolicyStatus, PortInfo, PortSteering, PortSummary, ProtocolReasonCount, ReasonCount, RuleInfo,
+    Session, SessionId, SessionsStatus, SkewStatus, Version, WorkerFrames, WorkerStatus,
+    ZoneEmbryonic,
 };
 use engine::{
-    Arrivals, Cause, Counter, DropReason, EndReason, ParentId, Protocol, RuleHits, SessionView,
-    Time, WorkerId,
+    Arrivals, Cause, Counter, DropReason, EndReason, Gateway, ParentId, Protocol, RuleHits,
+    SessionView, Time, WorkerId,
 };
 use policy::{RuleId, ZoneId, ZoneSet};
 
@@ -65,6 +66,7 @@ impl View<'_> {
                 created_per_second: self.rates.created,
                 embryonic: self.embryonic(),
             },
+            gateways: self.gateways(),
             ports: self.port_summaries(),
             top_drops: self.top_drops(),
             skew: self.skew(),
@@ -78,6 +80,24 @@ impl View<'_> {
                 })
                 .collect(),
             alarms: self.alarms(),
+        }
+    }
+
+    fn gateways(&self) -> GatewaysStatus {
+        let sum = self.reading.counters();
+        let read = |gateway: &Gateway| sum.get(Counter::Read(*gateway));
+        let by_gateway = Gateway::ALL.iter().filter(|gateway| read(gateway) > 0);
+        let by_gateway = by_gateway.map(|gateway| GatewaySessions {
+            gateway: gateway.name().to_owned(),
+            sessions: read(gateway),
+        });
+        GatewaysStatus {
+            read_sessions: Gateway::ALL.iter().map(read).sum(),
+            read_sessions_max: engine::READ_SESSIONS as u64,
+            by_gateway: by_gateway.collect(),
+            memory_bytes: sum.get(Counter::ReaderOctets),
+            memory_max_bytes: engine::READER_OCTETS as u64,
+            expectations: sum.expectations(),
         }
     }
 

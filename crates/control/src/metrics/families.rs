@@ -81,6 +81,14 @@ const DEFINITIONS: &[Definition] = &[
     ("sessions_max", "The most sessions there may be.", &[]),
     ("sessions_created_total", "Sessions created.", &["proto"]),
     ("sessions_ended_total", "Sessions ended.", &["proto", "reason"]),
+    ("gateway_sessions", "Living sessions that a gateway reads.", &["proto"]),
+    ("gateway_sessions_max", "The most sessions that gateways read at a time.", &[]),
+    (
+        "gateway_memory_bytes",
+        "Bytes that gateways hold beyond what each session may: messages that are not whole or not acknowledged, and calls.",
+        &[],
+    ),
+    ("gateway_memory_max_bytes", "The most bytes that they may hold.", &[]),
     ("expectations", "Connections that gateways announced and that may come now.", &[]),
     ("expectations_published_total", "Connections that gateways announced.", &["proto"]),
     ("expectations_claimed_total", "Announced connections that came.", &["proto"]),
@@ -301,6 +309,14 @@ fn sessions(families: &mut Families, sum: &Counters, policy: &Committed) {
 }
 
 fn gateways(families: &mut Families, sum: &Counters) {
+    families.gauge(
+        Gateway::ALL
+            .iter()
+            .map(|&gateway| (vec![gateway.name().to_owned()], sum.get(Counter::Read(gateway)))),
+    );
+    families.gauge([(Vec::new(), engine::READ_SESSIONS as u64)]);
+    families.gauge([(Vec::new(), sum.get(Counter::ReaderOctets))]);
+    families.gauge([(Vec::new(), engine::READER_OCTETS as u64)]);
     families.gauge([(Vec::new(), sum.expectations())]);
     let each = |counts: &'static [fn(Gateway) -> Counter]| {
         Gateway::ALL.iter().map(move |&gateway| {

@@ -76,7 +76,9 @@ fn every_series_exists_from_the_start() {
         expect("sessions_created_total", &format!("{{proto=\"{protocol}\"}}"));
     }
     expect("expectations", "");
+    expect("gateway_memory_bytes", "");
     for gateway in Gateway::ALL {
+        expect("gateway_sessions", &format!("{{proto=\"{gateway}\"}}"));
         for name in ["expectations_published_total", "expectations_claimed_total"] {
             expect(name, &format!("{{proto=\"{gateway}\"}}"));
         }
@@ -101,6 +103,8 @@ fn every_series_exists_from_the_start() {
         assert_eq!(series.get(name.as_str()), Some(&0.0), "{name} in\n{text}");
     }
     assert_eq!(series["sallyport_sessions_max"], 1000.0);
+    assert_eq!(series["sallyport_gateway_sessions_max"], 16_384.0);
+    assert_eq!(series["sallyport_gateway_memory_max_bytes"], 33_554_432.0);
     assert_eq!(series["sallyport_policy_generation{worker=\"1\"}"], 1.0);
     assert_eq!(series["sallyport_worker_idle_seconds_total{worker=\"0\"}"], 9.0);
 }

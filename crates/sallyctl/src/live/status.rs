@@ -1,6 +1,9 @@
 //! `status` for people.
 
-use api::{Alarm, HeavySession, ReasonCount, SkewStatus, Status, ZoneEmbryonic};
+use api::{
+    Alarm, GatewaySessions, GatewaysStatus, HeavySession, ReasonCount, SkewStatus, Status,
+    ZoneEmbryonic,
+};
 
 use super::sessions::end;
 use crate::table::Table;
@@ -11,6 +14,32 @@ fn half_open(zone: &ZoneEmbryonic) -> String {
     let ZoneEmbryonic { zone, count: some, limit } = zone;
     let of = limit.map_or_else(String::new, |limit| format!(" of {}", count(limit.into())));
     format!("{}{of} from {zone}", count(*some))
+}
+
+/// What gateways read: sessions, and what their readers hold.
+fn gateways_text(gateways: &GatewaysStatus) -> String {
+    let GatewaysStatus {
+        read_sessions,
+        read_sessions_max,
+        by_gateway,
+        memory_bytes,
+        memory_max_bytes,
+        expectations,
+    } = gateways;
+    let each = by_gateway
+        .iter()
+        .map(|GatewaySessions { gateway, sessions }| format!("{} {gateway}", count(*sessions)));
+    let each: Vec<_> = each.collect();
+    let each = if each.is_empty() { String::new() } else { format!(": {}", each.join(", ")) };
+    format!(
+        "read {} of {} sessions ({}){each}; {} of {} held, {} connections expected",
+        count(*read_sessions),
+        count(*read_sessions_max),
+        ratio_of(*read_sessions, *read_sessions_max),
+        bytes(*memory_bytes),
+        bytes(*memory_max_bytes),
+        count(*expectations),
+    )
 }
 
 /// The whole page: what the box is, what it is doing, what is wrong.
@@ -24,6 +53,7 @@ pub(super) fn text(status: &Status) -> String {
         policy,
         workers,
         sessions,
+        gateways,
         ports,
         top_drops,
         skew,
@@ -59,6 +89,7 @@ pub(super) fn text(status: &Status) -> String {
     if !half_open.is_empty() {
         fact("Half-open", half_open.join(", "));
     }
+    fact("Gateways", gateways_text(gateways));
     for memory in memory {
         fact(
             "Buffers",

@@ -13,6 +13,10 @@ fn named(name: &str, count: u64) -> NamedCount {
     NamedCount { name: name.to_owned(), count }
 }
 
+fn gateway_of(gateway: &str, sessions: u64) -> GatewaySessions {
+    GatewaySessions { gateway: gateway.to_owned(), sessions }
+}
+
 fn embryonic(zone: &str, count: u64, limit: Option<u32>) -> ZoneEmbryonic {
     ZoneEmbryonic { zone: zone.to_owned(), count, limit }
 }
@@ -89,6 +93,16 @@ fn status_is_read_at_a_glance() {
             max: 1_000_000,
             created_per_second: 840.0,
             embryonic: vec![embryonic("inside", 7, None), embryonic("outside", 1_900, Some(2_000))],
+        },
+        gateways: GatewaysStatus {
+            read_sessions: 1_234,
+            read_sessions_max: 16_384,
+            by_gateway: [("ftp", 34), ("sip", 1_200)]
+                .map(|(gateway, sessions)| gateway_of(gateway, sessions))
+                .into(),
+            memory_bytes: 1 << 20,
+            memory_max_bytes: 32 << 20,
+            expectations: 96,
         },
         ports: vec![port("lan0", true), port("wan0", false)],
         top_drops: vec![reason("no_rule", "No rule matches.", 765_000)],
