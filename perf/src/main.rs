@@ -23,16 +23,20 @@ use session::Timeouts;
 use session::memory::Heap;
 use testkit::packet::{self, TCP, Tcp, flags};
 
-/// A frame that is used again and again.
+/// A frame that is used again and again: a pointer and its port, as that of the data plane is.
 struct Reused {
+    buffer: Box<Buffer>,
     port: PortIndex,
+}
+
+struct Buffer {
     octets: Vec<u8>,
     place: usize,
 }
 
 impl AsRef<[u8]> for Reused {
     fn as_ref(&self) -> &[u8] {
-        &self.octets
+        &self.buffer.octets
     }
 }
 
@@ -342,7 +346,7 @@ fn run(scenario: Scenario, way: Way, sessions: u32, packets: u64) {
     let (mut owner, mut other) = (shard(way.owner().0), shard(0));
     let mut out = Returns::default();
     let now = Time::from_secs(1);
-    let as_frame = |(port, octets)| Reused { port, octets, place: 0 };
+    let as_frame = |(port, octets)| Reused { buffer: Box::new(Buffer { octets, place: 0 }), port };
     let talks = talks(scenario, way, room);
     let mut said = Vec::new();
     for (opening, mut steady) in talks {
@@ -363,7 +367,7 @@ fn run(scenario: Scenario, way: Way, sessions: u32, packets: u64) {
         said.into_iter().map(|(_, frame)| Some(as_frame(frame))).collect();
     for (place, frame) in frames.iter_mut().enumerate() {
         if let Some(frame) = frame {
-            frame.place = place;
+            frame.buffer.place = place;
         }
     }
     out.frames.clear();
@@ -388,7 +392,7 @@ fn run(scenario: Scenario, way: Way, sessions: u32, packets: u64) {
             owner.accept(now, &mut handed, &mut out);
         }
         for frame in out.frames.drain(..) {
-            let place = frame.place;
+            let place = frame.buffer.place;
             frames[place] = Some(frame);
         }
     }
