@@ -154,6 +154,11 @@ impl Counters {
     }
 
     #[inline]
+    pub(crate) fn accepted(&mut self, frames: usize) {
+        self.0[Counter::Accepted.index()] += frames as u64;
+    }
+
+    #[inline]
     pub(crate) fn increment(&mut self, counter: Counter) {
         self.0[counter.index()] += 1;
     }

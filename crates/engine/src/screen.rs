@@ -2,9 +2,10 @@
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use policy::{Checksums, Permission, PortIndex, Screens, Topology};
+use policy::{Checksums, End, Permission, PortIndex, Screens, Topology};
 use wire::{
-    Class, Descriptor, Fault, HeaderChecksum, IcmpKind, IpOptions, Plain, PlainAddresses, Transport,
+    Class, Descriptor, Fault, HeaderChecksum, IcmpKind, IpOptions, Plain, PlainAddresses,
+    PlainLink, Transport,
 };
 
 use crate::{Cut, DropReason, Frame, ReceiveFlags, Snapshot};
@@ -81,45 +82,51 @@ pub(crate) fn screen<F: Frame>(
     }
 }
 
-/// Screens one frame by the short reading: `Some` only if [`screen`] lets it pass as [`Kind::Tracked`].
+/// Begins to screen a frame by the short reading, which goes on with [`passes_plain`]: both let pass only what [`screen`]
+/// lets pass as [`Kind::Tracked`]. `end`: that of the port that it came in by.
 ///
 /// A check that [`screen`] learns stands here too, or here every frame that it may concern is left to it.
 #[inline(always)]
-pub(crate) fn screen_plain<F: Frame>(
-    frame: &F,
-    snapshot: &Snapshot,
+pub(crate) fn link_plain<'f, F: Frame>(
+    frame: &'f F,
+    end: &End,
+    screens: &Screens,
     own_macs: &OwnMacs,
-) -> Option<Plain> {
-    let Snapshot { topology, screens, .. } = snapshot;
+) -> Option<(PlainLink<'f>, HeaderChecksum)> {
     let ReceiveFlags { ip_checksum_good, l4_checksum_bad, l4_checksum_good, scattered, joined: _ } =
         frame.receive_flags();
     let to_verify = screens.checksums == Checksums::Verify && !l4_checksum_good;
-    if scattered || l4_checksum_bad || to_verify {
+    if scattered || l4_checksum_bad || to_verify || !end.any_source {
         return None;
     }
     let bytes = frame.as_ref();
-    let plain = wire::plain(bytes, header_checksum(ip_checksum_good))?;
-    let port = frame.port();
-    if let Some(Some(own)) = own_macs.get(port.index())
+    if let Some(Some(own)) = own_macs.get(frame.port().index())
         && bytes.get(6..12) == Some(own)
     {
         return None;
     }
-    // A source that is_martian() would look at twice.
-    let (suspect, land) = match plain.addresses {
+    Some((PlainLink::read(bytes)?, header_checksum(ip_checksum_good)))
+}
+
+/// Whether a plain packet may pass, of a frame that [`link_plain`] has let pass.
+#[inline(always)]
+pub(crate) fn passes_plain(packet: &Plain, end: &End) -> bool {
+    packet.length <= end.mtu && !is_suspect(&packet.addresses)
+}
+
+/// Whether the addresses of a plain packet are such that [`screen`] is to look at them.
+#[inline(always)]
+fn is_suspect(addresses: &PlainAddresses) -> bool {
+    // A source that is_martian() would look at twice, or one's own address (LAND).
+    match *addresses {
         PlainAddresses::V4([source, destination]) => {
             let class = source.to_be_bytes()[0];
-            (class == 0 || class == 127 || class >= 224, source == destination)
+            class == 0 || class == 127 || class >= 224 || source == destination
         }
         PlainAddresses::V6([source, destination]) => {
-            (source <= 1 || source >> 120 == 0xff, source == destination)
+            source <= 1 || source >> 120 == 0xff || source == destination
         }
-    };
-    let here = topology.port(port);
-    if suspect || land || here.networks.is_some() {
-        return None;
     }
-    (plain.length <= topology.port(topology.partner(port)).mtu).then_some(plain)
 }
 
 #[inline]

@@ -127,6 +127,8 @@ impl ShardConfig {
 pub struct Shard<F, M: Memory> {
     snapshot: Arc<Snapshot>,
     core: Core<F, M>,
+    /// The burst that is being judged.
+    stages: Box<Stages>,
 }
 
 impl<F, M: Memory> core::fmt::Debug for Shard<F, M> {
@@ -292,45 +294,35 @@ impl<F: Frame, M: Memory> Shard<F, M> {
             sketch: Sketch::new(seed),
             skew: Skew::default(),
         };
-        Ok(Self { snapshot, core })
+        Ok(Self { snapshot, core, stages: Box::default() })
     }
 
     /// Judges a burst of frames that came from ports. The burst is empty afterwards.
     pub fn process(&mut self, now: Time, burst: &mut Burst<F>, out: &mut impl Outbox<F>) {
-        let Self { snapshot, core } = self;
+        let Self { snapshot, core, stages } = self;
         core.counters.received(burst.len());
         let mut turn = Turn::new(now, snapshot, core.pressure, out);
-        let mut stages = Stages::default();
-        for frame in burst.iter() {
-            core.stage(&turn, frame, &mut stages);
-        }
-        core.fetch_entries(&mut stages);
-        let Stages { ways, others } = &stages;
-        let mut others = others.iter();
-        for (frame, way) in burst.drain(..).zip(ways) {
-            core.judge_staged(&mut turn, frame, way, &mut others, 0);
+        core.stage(&turn, burst.iter().map(Some), stages);
+        core.fetch_entries(stages);
+        let mut others = stages.others.iter();
+        for (frame, staged) in burst.drain(..).zip(&stages.frames) {
+            core.judge_staged(&mut turn, frame, staged, &mut others, 0);
         }
         core.counters.set(Counter::Held, core.fragments.frames() as u64);
     }
 
     /// Judges frames that other workers handed over. The burst is empty afterwards.
     pub fn accept(&mut self, now: Time, burst: &mut HandedBurst<F>, out: &mut impl Outbox<F>) {
-        let Self { snapshot, core } = self;
+        let Self { snapshot, core, stages } = self;
         let mut turn = Turn::new(now, snapshot, core.pressure, out);
-        let mut stages = Stages::default();
-        for (frame, tag) in burst.iter() {
-            core.counters.increment(Counter::Accepted);
-            if tag.cause == Cause::Reassembled {
-                stages.push_gathered();
-            } else {
-                core.stage(&turn, frame, &mut stages);
-            }
-        }
-        core.fetch_entries(&mut stages);
-        let Stages { ways, others } = &stages;
-        let mut others = others.iter();
-        for ((frame, tag), way) in burst.drain(..).zip(ways) {
-            core.judge_staged(&mut turn, frame, way, &mut others, tag.hops);
+        core.counters.accepted(burst.len());
+        let frames =
+            burst.iter().map(|(frame, tag)| (tag.cause != Cause::Reassembled).then_some(frame));
+        core.stage(&turn, frames, stages);
+        core.fetch_entries(stages);
+        let mut others = stages.others.iter();
+        for ((frame, tag), staged) in burst.drain(..).zip(&stages.frames) {
+            core.judge_staged(&mut turn, frame, staged, &mut others, tag.hops);
         }
         core.counters.set(Counter::Held, core.fragments.frames() as u64);
     }
@@ -401,30 +393,15 @@ enum Place {
 
 impl<F: Frame, M: Memory> Core<F, M> {
     /// The stateless stage: parse, screen, and ask for the bucket.
-    #[inline]
     fn prepare<O>(&self, turn: &Turn<'_, O>, frame: &F) -> Screened {
-        self.prepare_with(turn, frame, |descriptor| {
-            let lookup = self.lookup(turn.snapshot, descriptor, frame.port());
-            self.sessions.prefetch(lookup.hash);
-            lookup
-        })
-    }
-
-    /// The same, where `lookup` gives the key of a packet that has sessions.
-    #[inline]
-    fn prepare_with<O>(
-        &self,
-        turn: &Turn<'_, O>,
-        frame: &F,
-        lookup: impl FnOnce(&Descriptor) -> Lookup,
-    ) -> Screened {
         match screen(frame, turn.snapshot, &self.own_macs) {
             Err(reason) => Screened::Dropped(reason),
             Ok((_, Kind::Untracked)) => Screened::Untracked,
             Ok((descriptor, Kind::Fragment)) => Screened::Fragment(descriptor),
             Ok((descriptor, Kind::IcmpError)) => Screened::IcmpError(descriptor),
             Ok((descriptor, Kind::Tracked)) => {
-                let lookup = lookup(&descriptor);
+                let lookup = self.lookup(turn.snapshot, &descriptor, frame.port());
+                self.sessions.prefetch(lookup.hash);
                 Screened::Tracked(descriptor, lookup)
             }
         }

@@ -37,7 +37,7 @@ pub use service::{
     ServiceTraits,
 };
 pub use topology::{
-    DEFAULT_ETHERTYPES, EthPort, LinkMode, PortIndex, Topology, TopologyError, VlanZone, Wire,
+    DEFAULT_ETHERTYPES, End, EthPort, LinkMode, PortIndex, Topology, TopologyError, VlanZone, Wire,
 };
 pub use unmatchable::{Unmatchable, UnmatchableReason};
 pub use zone::{ZoneId, ZoneSet};

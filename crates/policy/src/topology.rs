@@ -117,12 +117,19 @@ pub struct Topology {
     ends: Vec<End>,
 }
 
-/// What the packet path asks of a port: its wire.
+/// What the packet path asks of a port, which is one end of a wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct End {
-    partner: PortIndex,
-    wire: u16,
-    domain: u16,
+pub struct End {
+    /// The port at the other end of the wire.
+    pub partner: PortIndex,
+    /// The wire's position in [`Topology::wires`].
+    pub wire: u16,
+    /// The wire's domain.
+    pub domain: u16,
+    /// The greatest layer 3 packet that the other end takes, in bytes.
+    pub mtu: u16,
+    /// Whether any source may come in here: the port has no [`EthPort::networks`].
+    pub any_source: bool,
 }
 
 impl Topology {
@@ -141,11 +148,21 @@ impl Topology {
             let index = u16::try_from(index).map_err(|_| TopologyError::TooMany)?;
             let [one, two] = wire.ports;
             for (port, partner) in [(one, two), (two, one)] {
+                let known = |port: PortIndex| {
+                    ports.get(port.index()).ok_or(TopologyError::NoSuchPort(port))
+                };
+                let (here, there) = (known(port)?, known(partner)?);
                 let end = ends.get_mut(port.index()).ok_or(TopologyError::NoSuchPort(port))?;
                 if end.is_some() {
                     return Err(TopologyError::InTwoWires(port));
                 }
-                *end = Some(End { partner, wire: index, domain: wire.domain });
+                *end = Some(End {
+                    partner,
+                    wire: index,
+                    domain: wire.domain,
+                    mtu: there.mtu,
+                    any_source: here.networks.is_none(),
+                });
             }
         }
         let ends = ends
@@ -179,6 +196,13 @@ impl Topology {
     #[must_use]
     pub fn port(&self, port: PortIndex) -> &EthPort {
         &self.ports[port.index()]
+    }
+
+    /// What a packet that comes in by a port is asked for, all at once.
+    #[inline]
+    #[must_use]
+    pub fn end(&self, port: PortIndex) -> &End {
+        &self.ends[port.index()]
     }
 
     /// The port at the other end of the wire.

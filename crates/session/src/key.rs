@@ -69,7 +69,7 @@ pub struct Context(u32);
 impl Context {
     /// Packs 8 bits of domain and twice 12 bits of VLAN. A frame without a tag has identifier 0, which
     /// the standard reserves for that (IEEE 802.1Q §9.6): a priority tag is in the same conversation.
-    #[inline]
+    #[inline(always)]
     pub fn new(domain: u8, vlans: wire::VlanTags) -> Self {
         Self(
             u32::from(domain) << 24
@@ -157,26 +157,39 @@ impl Key {
         (Self { context, protocol, endpoints }, Side(u8::from(swap)))
     }
 
-    /// The key of a plain packet, and the side that it comes from: the same as [`Self::new`] gives.
+    /// What will be the key of a plain packet by [`Self::order`]: the sender's endpoint stands first.
     #[inline(always)]
-    pub fn plain(context: Context, packet: &Plain) -> (Self, Side) {
-        let [source_port, destination_port] = packet.ports;
-        let (addresses, swap) = match packet.addresses {
-            PlainAddresses::V4([from, to]) => {
-                // One comparison of address and port together.
-                let whole = |address: u32, port: u16| u64::from(address) << 16 | u64::from(port);
-                let swap = whole(from, source_port) > whole(to, destination_port);
-                (Addresses::V4(if swap { [to, from] } else { [from, to] }), swap)
+    pub fn of_sender(context: Context, packet: &Plain) -> Self {
+        let addresses = match packet.addresses {
+            PlainAddresses::V4(pair) => Addresses::V4(pair),
+            PlainAddresses::V6(pair) => Addresses::V6(pair),
+        };
+        let endpoints = Endpoints { addresses, ports: packet.ports };
+        Self { context, protocol: packet.protocol, endpoints }
+    }
+
+    /// Makes it the key that [`Self::new`] gives, whatever the order of its endpoints. Gives the side of the first.
+    ///
+    /// Which of the two is the lower is as good as chance: no branch depends on it.
+    #[inline(always)]
+    pub fn order(&mut self) -> Side {
+        let Endpoints { addresses, ports } = &mut self.endpoints;
+        let swap = match addresses {
+            Addresses::V4(pair) => {
+                let ends = [whole(pair[0], ports[0]), whole(pair[1], ports[1])];
+                let (lower, upper) = (ends[0].min(ends[1]), ends[0].max(ends[1]));
+                ((pair[0], ports[0]), (pair[1], ports[1])) = (parts(lower), parts(upper));
+                ends[0] > ends[1]
             }
-            PlainAddresses::V6([from, to]) => {
-                let swap = (from, source_port) > (to, destination_port);
-                (Addresses::V6(if swap { [to, from] } else { [from, to] }), swap)
+            Addresses::V6(pair) => {
+                let swap = (pair[0], ports[0]) > (pair[1], ports[1]);
+                let [lower, upper] = [usize::from(swap), usize::from(!swap)];
+                *pair = [pair[lower], pair[upper]];
+                *ports = [ports[lower], ports[upper]];
+                swap
             }
         };
-        let ports =
-            if swap { [destination_port, source_port] } else { [source_port, destination_port] };
-        let endpoints = Endpoints { addresses, ports };
-        (Self { context, protocol: packet.protocol, endpoints }, Side(u8::from(swap)))
+        Side(u8::from(swap))
     }
 
     /// The address and port of one side.
@@ -187,7 +200,7 @@ impl Key {
     }
 
     /// The keyed hash that the table and the tombstones use.
-    #[inline]
+    #[inline(always)]
     pub fn hash(&self, seed: &HashSeed) -> u64 {
         let Endpoints { addresses, ports } = self.endpoints;
         let rest = u64::from(self.context.bits()) << 32
@@ -209,6 +222,19 @@ impl Key {
         // is spread as by chance.
         fold(fold(state ^ rest, seed.0[1]) ^ seed.0[2], seed.0[3])
     }
+}
+
+/// An IPv4 address and a port as one number.
+#[inline(always)]
+fn whole(address: u32, port: u16) -> u64 {
+    u64::from(address) << 16 | u64::from(port)
+}
+
+/// The two parts of [`whole`].
+#[inline(always)]
+#[expect(clippy::cast_possible_truncation, reason = "each part is what its shift leaves")]
+fn parts(whole: u64) -> (u32, u16) {
+    ((whole >> 16) as u32, whole as u16)
 }
 
 #[inline]

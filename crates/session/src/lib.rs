@@ -23,7 +23,7 @@ mod wheel;
 pub use key::{Context, Key, Side};
 pub use lifetimes::{LONGEST, Lifetimes};
 pub use pressure::Pressure;
-pub use sessions::{Found, Opening, Sessions, Summary};
+pub use sessions::{Found, Living, Opening, Sessions, Summary};
 pub use table::{Entry, EntryCost, Full, Slot};
 pub use time::Time;
 pub use timeouts::{TimeoutClass, Timeouts};

@@ -7,7 +7,7 @@
 use crate::key::{HashSeed, Key, Side};
 use crate::lifetimes::Lifetimes;
 use crate::memory::Memory;
-use crate::table::{Entry, Full, Slot, Table};
+use crate::table::{Cold, Entry, Full, Slot, Table};
 use crate::track::{EvictionClass, Track};
 use crate::wheel::{First, Lane, Wheel};
 use crate::{Direction, Time};
@@ -31,6 +31,25 @@ pub enum Found {
     Stale(Slot),
     /// None.
     Nothing,
+}
+
+/// A living session that was found: what a packet of it looks at and changes.
+#[derive(Debug)]
+pub struct Living<'a> {
+    /// Where it is.
+    pub slot: Slot,
+    /// The session.
+    pub entry: &'a mut Entry,
+    cold: &'a mut Cold,
+}
+
+impl Living<'_> {
+    /// Notes a packet, in one frame, with its octets.
+    #[inline(always)]
+    pub fn count(&mut self, direction: Direction, octets: u32, now: Time) {
+        self.entry.last_seen = stamp(now);
+        self.cold.count(direction.index(), 1, octets);
+    }
 }
 
 /// What a new session starts with.
@@ -91,6 +110,24 @@ const LOOKS: u32 = 16;
 #[expect(clippy::cast_possible_truncation, reason = "differences are taken modulo 2^32")]
 const fn stamp(now: Time) -> u32 {
     now.as_millis() as u32
+}
+
+/// Milliseconds since the session's last packet.
+#[inline(always)]
+fn idle_millis(entry: &Entry, now: Time) -> u32 {
+    stamp(now).wrapping_sub(entry.last_seen)
+}
+
+#[inline(never)]
+fn timeout_millis(entry: &Entry, lifetimes: &Lifetimes) -> u32 {
+    lifetimes.millis(entry.timeouts, entry.track.timeout_class())
+}
+
+/// Whether the session's timeout is over. Of one that spoke a moment ago its timeout is not asked.
+#[inline(always)]
+fn is_stale(entry: &Entry, now: Time, lifetimes: &Lifetimes) -> bool {
+    let idle = idle_millis(entry, now);
+    idle >= lifetimes.shortest_millis() && idle >= timeout_millis(entry, lifetimes)
 }
 
 impl<M: Memory> Sessions<M> {
@@ -180,34 +217,26 @@ impl<M: Memory> Sessions<M> {
     /// nothing: it may be elsewhere.
     #[inline(always)]
     pub fn find_guessed(
-        &self,
+        &mut self,
         key: &Key,
         guess: Option<Slot>,
         now: Time,
         lifetimes: &Lifetimes,
-    ) -> Option<Slot> {
-        let slot = guess.filter(|&slot| self.table.holds(slot, key))?;
-        (!self.is_stale(slot, now, lifetimes)).then_some(slot)
-    }
-
-    /// Milliseconds since the session's last packet.
-    #[inline]
-    fn idle_millis(&self, slot: Slot, now: Time) -> u32 {
-        stamp(now).wrapping_sub(self.table.entry(slot).last_seen)
+    ) -> Option<Living<'_>> {
+        let slot = guess?;
+        let (entry, cold) = self.table.guessed(slot, key)?;
+        (!is_stale(entry, now, lifetimes)).then_some(Living { slot, entry, cold })
     }
 
     /// The session's timeout, in milliseconds.
-    #[inline]
     pub fn timeout_millis(&self, slot: Slot, lifetimes: &Lifetimes) -> u32 {
-        let entry = self.table.entry(slot);
-        lifetimes.millis(entry.timeouts, entry.track.timeout_class())
+        timeout_millis(self.table.entry(slot), lifetimes)
     }
 
-    /// Whether the session's timeout is over. Of one that spoke a moment ago its timeout is not asked.
+    /// Whether the session's timeout is over.
     #[inline]
     pub fn is_stale(&self, slot: Slot, now: Time, lifetimes: &Lifetimes) -> bool {
-        let idle = self.idle_millis(slot, now);
-        idle >= lifetimes.shortest_millis() && idle >= self.timeout_millis(slot, lifetimes)
+        is_stale(self.table.entry(slot), now, lifetimes)
     }
 
     /// The session in a slot.
@@ -282,7 +311,8 @@ impl<M: Memory> Sessions<M> {
 
     /// The millisecond at which the session's timeout is over, or now.
     fn deadline(&self, slot: Slot, now: Time, lifetimes: &Lifetimes) -> u64 {
-        let left = self.timeout_millis(slot, lifetimes).saturating_sub(self.idle_millis(slot, now));
+        let entry = self.table.entry(slot);
+        let left = timeout_millis(entry, lifetimes).saturating_sub(idle_millis(entry, now));
         now.as_millis() + u64::from(left)
     }
 
@@ -380,7 +410,7 @@ impl<M: Memory> Sessions<M> {
     pub fn summary(&self, slot: Slot, now: Time, lifetimes: &Lifetimes) -> Summary {
         let entry = self.table.entry(slot);
         let cold = self.table.cold(slot);
-        let idle = u64::from(self.idle_millis(slot, now));
+        let idle = u64::from(idle_millis(entry, now));
         Summary {
             slot,
             key: self.table.key(slot),
@@ -388,7 +418,7 @@ impl<M: Memory> Sessions<M> {
             track: entry.track,
             created: Time::from_millis(cold.created()),
             last_seen: Time::from_millis(now.as_millis().saturating_sub(idle)),
-            timeout_millis: self.timeout_millis(slot, lifetimes),
+            timeout_millis: timeout_millis(entry, lifetimes),
             packets: cold.packets(),
             bytes: cold.bytes(),
             rule: entry.rule,

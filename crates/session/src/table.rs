@@ -309,6 +309,22 @@ fn choices(hash: u64, buckets: usize) -> [usize; 2] {
     [scale(hash & 0xffff_ffff), scale(hash >> 32)]
 }
 
+/// Whether an entry is a key's.
+#[inline(always)]
+fn is_of(entry: &Entry, wide: &[[u128; 2]], key: &Key) -> bool {
+    let Endpoints { addresses, ports } = key.endpoints;
+    let is_same = match addresses {
+        Addresses::V4(pair) => entry.flags & (USED | WIDE) == USED && entry.addresses == pair,
+        Addresses::V6(pair) => {
+            entry.flags & (USED | WIDE) == USED | WIDE && wide[index(entry.addresses[0])] == pair
+        }
+    };
+    is_same
+        && entry.ports == ports
+        && entry.context == key.context
+        && entry.protocol == key.protocol
+}
+
 #[inline]
 fn tag(hash: u64) -> u16 {
     let [a, b, ..] = hash.to_le_bytes();
@@ -328,6 +344,18 @@ fn ways(bucket: &Bucket, tag: u16) -> impl Iterator<Item = usize> {
         mask &= mask.wrapping_sub(1);
         (way < WAYS).then_some(way)
     })
+}
+
+/// The first of them: eight are compared at once, then the rest.
+#[inline(always)]
+fn first_way(bucket: &Bucket, tag: u16) -> Option<usize> {
+    let (eight, rest) = bucket.tags.split_first_chunk::<8>()?;
+    // An octet for each.
+    let same = eight.map(|other| if other == tag { u8::MAX } else { 0 });
+    match u64::from_le_bytes(same) {
+        0 => rest.iter().position(|&other| other == tag).map(|way| 8 + way),
+        mask => Some(mask.trailing_zeros() as usize / 8),
+    }
 }
 
 impl<M: Memory> Table<M> {
@@ -401,7 +429,7 @@ impl<M: Memory> Table<M> {
         let tag = tag(hash);
         for choice in choices(hash, self.buckets.len()) {
             let bucket = &self.buckets[choice];
-            if let Some(way) = ways(bucket, tag).next() {
+            if let Some(way) = first_way(bucket, tag) {
                 let slot = bucket.slots[way];
                 crate::prefetch::read(self.entries.get(index(slot))?);
                 return Some(Slot(slot));
@@ -435,21 +463,17 @@ impl<M: Memory> Table<M> {
         stashed.map(|&(_, slot)| Slot(slot))
     }
 
+    #[inline]
+    fn holds(&self, slot: Slot, key: &Key) -> bool {
+        is_of(&self.entries[index(slot.0)], &self.wide, key)
+    }
+
+    /// The entry in a slot with its cold part, if it is this key's.
     #[inline(always)]
-    pub(crate) fn holds(&self, slot: Slot, key: &Key) -> bool {
-        let entry = &self.entries[index(slot.0)];
-        let Endpoints { addresses, ports } = key.endpoints;
-        let same_addresses = match addresses {
-            Addresses::V4(pair) => entry.flags & (USED | WIDE) == USED && entry.addresses == pair,
-            Addresses::V6(pair) => {
-                entry.flags & (USED | WIDE) == USED | WIDE
-                    && self.wide[index(entry.addresses[0])] == pair
-            }
-        };
-        same_addresses
-            && entry.ports == ports
-            && entry.context == key.context
-            && entry.protocol == key.protocol
+    pub(crate) fn guessed(&mut self, slot: Slot, key: &Key) -> Option<(&mut Entry, &mut Cold)> {
+        let entry = self.entries.get_mut(index(slot.0))?;
+        let cold = self.cold.get_mut(index(slot.0))?;
+        is_of(entry, &self.wide, key).then_some((entry, cold))
     }
 
     /// Whether a key of this hash would find a place in a bucket or in the stash.

@@ -50,7 +50,7 @@ mod stream;
 #[cfg(test)]
 mod tests;
 
-use wire::{Quoted, SeqNum, TcpSegment};
+use wire::{Quoted, SeqNum, TcpFlags, TcpSegment};
 
 pub use explain::{Inequality, WindowNumbers};
 pub use segment::{SegmentKind, segment_kind};
@@ -58,7 +58,7 @@ pub use segment::{SegmentKind, segment_kind};
 use crate::track::{EvictionClass, Judgement, Refusal};
 use crate::{Direction, Time, TimeoutClass};
 use marks::Marks;
-use peer::{MAX_ACK_WINDOW, PackedPeer, Peer};
+use peer::{Bounds, MAX_ACK_WINDOW, PackedPeer, Peer};
 
 wire::named! {
     /// The states of a TCP connection, both ends taken together.
@@ -138,6 +138,12 @@ impl TcpTrack {
     /// Judges a later segment, and follows it if it passes.
     #[inline]
     pub fn judge(&mut self, direction: Direction, segment: &TcpSegment, now: Time) -> Judgement {
+        if self.flows(segment.flags) {
+            return match self.flow(direction, segment) {
+                Ok(()) => Judgement::Pass,
+                Err(refusal) => Judgement::Refuse(refusal),
+            };
+        }
         let outcome = segment_kind(segment.flags).and_then(|kind| match self.state {
             TcpState::SynSent => self.in_syn_sent(direction, kind, segment),
             TcpState::SimultaneousOpen => self.in_simultaneous_open(direction, kind, segment, now),
@@ -154,6 +160,26 @@ impl TcpTrack {
             Ok(judgement) => judgement,
             Err(refusal) => Judgement::Refuse(refusal),
         }
+    }
+
+    /// Whether a segment with these flags moves the windows, if anything, and neither state nor timeout: nearly all do.
+    #[inline(always)]
+    pub fn flows(&self, flags: TcpFlags) -> bool {
+        self.state == TcpState::Established && segment::is_ack(flags) && self.marks.are_quiet()
+    }
+
+    /// Judges a segment that [`Self::flows`], and follows it if it passes.
+    ///
+    /// # Errors
+    ///
+    /// Why it does not.
+    #[inline(always)]
+    pub fn flow(&mut self, direction: Direction, segment: &TcpSegment) -> Result<(), Refusal> {
+        let (mut sender, mut receiver) = self.unpack(direction);
+        Bounds::between(&sender, &receiver).check(segment)?;
+        sender.sends(&mut receiver, segment);
+        self.keep(direction, &sender, &receiver);
+        Ok(())
     }
 
     /// The state, both ends taken together.
@@ -241,17 +267,26 @@ impl TcpTrack {
     /// The peers as {sender, receiver} of a segment.
     #[inline]
     fn unpack(&self, direction: Direction) -> (Peer, Peer) {
-        let [original, reply] = self.unpack_both();
-        match direction {
-            Direction::Original => (original, reply),
-            Direction::Reply => (reply, original),
-        }
+        (self.peer(direction), self.peer(direction.reversed()))
     }
 
     #[inline]
     fn unpack_both(&self) -> [Peer; 2] {
-        let [original, reply] = self.peers;
-        [original.unpack(self.scales & 0xf), reply.unpack(self.scales >> 4)]
+        [self.peer(Direction::Original), self.peer(Direction::Reply)]
+    }
+
+    /// The peer that sends in a direction.
+    #[inline]
+    fn peer(&self, sender: Direction) -> Peer {
+        let scale = self.scales >> (4 * sender.index()) & 0xf;
+        self.peers[sender.index()].unpack(scale)
+    }
+
+    /// Keeps what [`Peer::sends`] has changed: all of the sender, and what the receiver has sent.
+    #[inline(always)]
+    fn keep(&mut self, direction: Direction, sender: &Peer, receiver: &Peer) {
+        self.peers[direction.index()] = sender.pack();
+        self.peers[direction.reversed().index()].set_end(receiver.end);
     }
 
     #[inline]

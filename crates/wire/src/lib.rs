@@ -43,7 +43,7 @@ pub use extension::EXTENSION_OCTETS_MAX;
 pub use fault::Fault;
 pub use gre::pptp_call;
 pub use parse::{FRAME_MAX, HeaderChecksum, parse, parse_with};
-pub use plain::{Plain, PlainAddresses, plain, plain_segment};
+pub use plain::{Plain, PlainAddresses, PlainLink, Untagged, plain, plain_segment};
 pub use quoted::{parse_quote, parse_quoted};
 pub use seq::SeqNum;
 pub use transport::{PREFIX_OCTETS, Reassembled, parse_transport, protocol};

@@ -18,6 +18,9 @@ const PLAIN_IPV4: u8 = 0x45;
 /// All of the fragment field but "don't fragment" and the reserved bit.
 const FRAGMENT: u16 = 0x3fff;
 
+/// Octets of a transport header that are read: all of UDP's.
+const PORTS: usize = 8;
+
 /// What names the session of a plain packet, and where its transport stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Plain {
@@ -49,90 +52,141 @@ pub enum PlainAddresses {
 /// Reads a frame if it is plain.
 #[inline(always)]
 pub fn plain(frame: &[u8], checksum: HeaderChecksum) -> Option<Plain> {
-    let start = array_at::<18>(frame, 0)?;
-    let field = |at: usize| u16::from_be_bytes([start[at], start[at + 1]]);
-    let (l3, vlans, kind) = match field(12) {
-        ethertype::VLAN => {
-            let vlans = VlanTags { count: 1, ids: [field(14) & 0x0fff, 0] };
-            (ethernet::HEADER + ethernet::TAG, vlans, field(16))
-        }
-        kind => (ethernet::HEADER, VlanTags::default(), kind),
-    };
-    if frame.len() > FRAME_MAX {
-        return None;
-    }
-    match kind {
-        ethertype::IPV4 => plain_ipv4(frame, l3, vlans, checksum),
-        ethertype::IPV6 => plain_ipv6(frame, l3, vlans),
-        _ => None,
+    match PlainLink::read(frame)? {
+        PlainLink::Ipv4(link) => link.ipv4(checksum),
+        PlainLink::Ipv6(link) => link.ipv6(),
     }
 }
 
-#[inline(always)]
-fn plain_ipv4(frame: &[u8], l3: usize, vlans: VlanTags, checksum: HeaderChecksum) -> Option<Plain> {
-    let header: &[u8; ipv4::HEADER] = array_at(frame, l3)?;
-    let fragment = u16::from_be_bytes([header[6], header[7]]) & FRAGMENT;
-    if header[0] != PLAIN_IPV4 || fragment != 0 {
-        return None;
-    }
-    if checksum == HeaderChecksum::Verify && !checksum::is_sound(header) {
-        return None;
-    }
-    let length = u16::from_be_bytes([header[2], header[3]]);
-    let source = u32::from_be_bytes([header[12], header[13], header[14], header[15]]);
-    let destination = u32::from_be_bytes([header[16], header[17], header[18], header[19]]);
-    let addresses = PlainAddresses::V4([source, destination]);
-    transport(frame, l3, ipv4::HEADER, length.into(), header[9], vlans, addresses)
+/// A frame that may be plain, by what it carries: the first half of [`plain`], for a caller that goes on by family.
+#[derive(Clone, Copy, Debug)]
+pub enum PlainLink<'a> {
+    /// IPv4.
+    Ipv4(Untagged<'a>),
+    /// IPv6.
+    Ipv6(Untagged<'a>),
 }
 
-#[inline(always)]
-fn plain_ipv6(frame: &[u8], l3: usize, vlans: VlanTags) -> Option<Plain> {
-    let header: &[u8; ipv6::HEADER] = array_at(frame, l3)?;
-    if header[0] >> 4 != 6 {
-        return None;
-    }
-    let payload = u16::from_be_bytes([header[4], header[5]]);
-    let address = |at: usize| array_at::<16>(header, at).copied().map(u128::from_be_bytes);
-    let addresses = PlainAddresses::V6([address(8)?, address(24)?]);
-    let length = ipv6::HEADER + usize::from(payload);
-    transport(frame, l3, ipv6::HEADER, length, header[6], vlans, addresses)
-}
-
-/// The ports, and that all of the packet is there.
-#[inline(always)]
-fn transport(
-    frame: &[u8],
-    l3: usize,
-    header: usize,
-    length: usize,
-    protocol: u8,
+/// A frame without its tag: the network header stands where it does in one that never had any.
+#[derive(Clone, Copy, Debug)]
+pub struct Untagged<'a> {
+    /// All but the first octets, as many as the tag has; the MAC addresses are not right then.
+    frame: &'a [u8],
+    /// How many those are.
+    shift: usize,
     vlans: VlanTags,
-    addresses: PlainAddresses,
-) -> Option<Plain> {
-    let (l4, end) = (l3 + header, l3 + length);
-    let data = frame.get(l4..end)?;
-    let start: &[u8; 8] = array_at(data, 0)?;
+}
+
+impl<'a> PlainLink<'a> {
+    /// Reads what stands in front of the network header.
+    #[inline(always)]
+    pub fn read(frame: &'a [u8]) -> Option<Self> {
+        let start = frame.first_chunk::<{ ethernet::HEADER + ethernet::TAG }>()?;
+        if frame.len() > FRAME_MAX {
+            return None;
+        }
+        let (kind, link) = match field(start, 12) {
+            ethertype::VLAN => {
+                let vlans = VlanTags { count: 1, ids: [field(start, 14) & 0x0fff, 0] };
+                let frame = &frame[ethernet::TAG..];
+                (field(start, 16), Untagged { frame, shift: ethernet::TAG, vlans })
+            }
+            kind => (kind, Untagged { frame, shift: 0, vlans: VlanTags::default() }),
+        };
+        match kind {
+            ethertype::IPV4 => Some(Self::Ipv4(link)),
+            ethertype::IPV6 => Some(Self::Ipv6(link)),
+            _ => None,
+        }
+    }
+}
+
+impl Untagged<'_> {
+    /// Reads the rest of a frame that carries IPv4.
+    #[inline(always)]
+    pub fn ipv4(self, checksum: HeaderChecksum) -> Option<Plain> {
+        const TRANSPORT: usize = ethernet::HEADER + ipv4::HEADER;
+        let start = self.frame.first_chunk::<{ TRANSPORT + PORTS }>()?;
+        let header: &[u8; ipv4::HEADER] = array_at(start, ethernet::HEADER)?;
+        if header[0] != PLAIN_IPV4 || field(header, 6) & FRAGMENT != 0 {
+            return None;
+        }
+        if checksum == HeaderChecksum::Verify && !checksum::is_sound(header) {
+            return None;
+        }
+        let length = usize::from(field(header, 2));
+        let transport = length.checked_sub(ipv4::HEADER)?;
+        let end = self.end(length)?;
+        let ports = ports(array_at(start, TRANSPORT)?, header[9], transport, false)?;
+        let source = u32::from_be_bytes([header[12], header[13], header[14], header[15]]);
+        let destination = u32::from_be_bytes([header[16], header[17], header[18], header[19]]);
+        Some(Plain {
+            vlans: self.vlans,
+            addresses: PlainAddresses::V4([source, destination]),
+            ports,
+            protocol: header[9],
+            length: narrow(length),
+            l4: narrow(self.shift + TRANSPORT),
+            end,
+        })
+    }
+
+    /// Reads the rest of a frame that carries IPv6.
+    #[inline(always)]
+    pub fn ipv6(self) -> Option<Plain> {
+        const TRANSPORT: usize = ethernet::HEADER + ipv6::HEADER;
+        let start = self.frame.first_chunk::<{ TRANSPORT + PORTS }>()?;
+        let header: &[u8; ipv6::HEADER] = array_at(start, ethernet::HEADER)?;
+        if header[0] >> 4 != 6 {
+            return None;
+        }
+        let transport = usize::from(field(header, 4));
+        let length = ipv6::HEADER + transport;
+        let address = |at: usize| array_at::<16>(header, at).copied().map(u128::from_be_bytes);
+        Some(Plain {
+            vlans: self.vlans,
+            addresses: PlainAddresses::V6([address(8)?, address(24)?]),
+            ports: ports(array_at(start, TRANSPORT)?, header[6], transport, true)?,
+            protocol: header[6],
+            end: self.end(length)?,
+            length: narrow(length),
+            l4: narrow(self.shift + TRANSPORT),
+        })
+    }
+
+    /// Where a packet of this length ends in the whole frame, if all of it is there.
+    #[inline(always)]
+    fn end(&self, length: usize) -> Option<u16> {
+        let end = ethernet::HEADER + length;
+        (end <= self.frame.len()).then(|| narrow(self.shift + end))
+    }
+}
+
+/// The 16-bit number in network order at a place.
+#[inline(always)]
+fn field<const N: usize>(octets: &[u8; N], at: usize) -> u16 {
+    u16::from_be_bytes([octets[at], octets[at + 1]])
+}
+
+/// The ports, of TCP or of UDP that is as long as it says. `length`: octets of the transport.
+#[inline(always)]
+fn ports(start: &[u8; PORTS], protocol: u8, length: usize, is_ipv6: bool) -> Option<[u16; 2]> {
     match protocol {
         protocol::TCP => {}
         protocol::UDP => {
-            let announced = u16::from_be_bytes([start[4], start[5]]);
-            if announced < udp::HEADER || usize::from(announced) > data.len() {
+            let announced = field(start, 4);
+            if announced < udp::HEADER || usize::from(announced) > length {
                 return None;
             }
             // Without a checksum it is no fault of form, but not plainly in order (RFC 8200 §8.1).
-            if matches!(addresses, PlainAddresses::V6(_)) && start[6..8] == [0, 0] {
+            if is_ipv6 && field(start, 6) == 0 {
                 return None;
             }
         }
         _ => return None,
     }
-    let ports =
-        [u16::from_be_bytes([start[0], start[1]]), u16::from_be_bytes([start[2], start[3]])];
-    if ports[0] == 0 || ports[1] == 0 {
-        return None;
-    }
-    let (length, l4, end) = (narrow(length.min(FRAME_MAX)), narrow(l4), narrow(end));
-    Some(Plain { vlans, addresses, ports, protocol, length, l4, end })
+    let ports = [field(start, 0), field(start, 2)];
+    (length >= PORTS && ports[0] != 0 && ports[1] != 0).then_some(ports)
 }
 
 /// The TCP header of a plain packet, from where [`plain`] says that it stands; `None` if it is at fault.

@@ -34,7 +34,19 @@ pub(crate) fn read(data: &[u8], length: usize) -> Result<TcpSegment, Fault> {
     let Some(payload) = length.checked_sub(header_length) else {
         return Err(Fault::TcpHeaderLength);
     };
-    let mut segment = TcpSegment {
+    if [header[0], header[1]] == [0, 0] || [header[2], header[3]] == [0, 0] {
+        return Err(Fault::PortZero);
+    }
+    let mut known = Options::default();
+    if header_length > HEADER {
+        let Some(options) = data.get(HEADER..header_length) else {
+            return Err(Fault::TcpHeaderLength);
+        };
+        if options.len() != 12 || array_at(options, 0) != Some(&TIMESTAMP_ALONE) {
+            known = read_options(options, TcpFlags(header[13]).syn())?;
+        }
+    }
+    Ok(TcpSegment {
         source_port: u16::from_be_bytes([header[0], header[1]]),
         destination_port: u16::from_be_bytes([header[2], header[3]]),
         seq: SeqNum(u32::from_be_bytes([header[4], header[5], header[6], header[7]])),
@@ -42,28 +54,24 @@ pub(crate) fn read(data: &[u8], length: usize) -> Result<TcpSegment, Fault> {
         flags: TcpFlags(header[13]),
         window: u16::from_be_bytes([header[14], header[15]]),
         payload: narrow(payload),
-        window_scale: None,
-        sack_permitted: false,
-        sack_right: None,
-    };
-    if segment.source_port == 0 || segment.destination_port == 0 {
-        return Err(Fault::PortZero);
-    }
-    if header_length > HEADER {
-        let Some(options) = data.get(HEADER..header_length) else {
-            return Err(Fault::TcpHeaderLength);
-        };
-        if options.len() != 12 || array_at(options, 0) != Some(&TIMESTAMP_ALONE) {
-            read_options(options, &mut segment)?;
-        }
-    }
-    Ok(segment)
+        window_scale: known.window_scale,
+        sack_permitted: known.sack_permitted,
+        sack_right: known.sack_right,
+    })
+}
+
+/// What options say.
+#[derive(Default)]
+struct Options {
+    window_scale: Option<u8>,
+    sack_permitted: bool,
+    sack_right: Option<SeqNum>,
 }
 
 /// Reads the options. Those of a known kind and another length than theirs are passed over, as hosts do.
 #[inline(never)]
-fn read_options(mut rest: &[u8], segment: &mut TcpSegment) -> Result<(), Fault> {
-    let syn = segment.flags.syn();
+fn read_options(mut rest: &[u8], syn: bool) -> Result<Options, Fault> {
+    let mut known = Options::default();
     while let [kind, tail @ ..] = rest {
         match *kind {
             option::END => break,
@@ -76,14 +84,14 @@ fn read_options(mut rest: &[u8], segment: &mut TcpSegment) -> Result<(), Fault> 
                 let (this, following) = rest.split_at(length);
                 match (kind, this) {
                     (option::WINDOW_SCALE, [_, _, shift]) if syn => {
-                        segment.window_scale = Some((*shift).min(WINDOW_SCALE_MAX));
+                        known.window_scale = Some((*shift).min(WINDOW_SCALE_MAX));
                     }
-                    (option::SACK_PERMITTED, [_, _]) if syn => segment.sack_permitted = true,
+                    (option::SACK_PERMITTED, [_, _]) if syn => known.sack_permitted = true,
                     (option::SACK, [_, _, blocks @ ..]) => {
                         for block in blocks.as_chunks::<8>().0 {
                             let right = SeqNum(u32_at(block, 4).ok_or(Fault::TcpOptions)?);
-                            segment.sack_right =
-                                Some(segment.sack_right.map_or(right, |most| most.latest(right)));
+                            known.sack_right =
+                                Some(known.sack_right.map_or(right, |most| most.latest(right)));
                         }
                     }
                     _ => {}
@@ -92,5 +100,5 @@ fn read_options(mut rest: &[u8], segment: &mut TcpSegment) -> Result<(), Fault> 
             }
         }
     }
-    Ok(())
+    Ok(known)
 }

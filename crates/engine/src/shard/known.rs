@@ -77,7 +77,6 @@ impl<F: Frame, M: Memory> Core<F, M> {
 
     /// Notes a packet that its session's tracker has let pass: `before` is the track as it was. `size`: frames and
     /// octets. `ended`: it is the session's last.
-    #[inline(always)]
     pub(super) fn follow<O: Outbox<F>>(
         &mut self,
         turn: &mut Turn<'_, O>,
@@ -93,14 +92,7 @@ impl<F: Frame, M: Memory> Core<F, M> {
         if ended || before.phase() != after.phase() {
             self.enter_phase(turn, slot, &before, &after, ended);
         }
-        Judgement {
-            verdict: Verdict::Forward,
-            session: Some(slot),
-            created: false,
-            direction: Some(direction),
-            state: Some(after.state_name()),
-            rule: Some(rule),
-        }
+        Judgement::pass(slot, direction, &after, rule)
     }
 
     /// What a change of state or timeout brings with it.
@@ -210,6 +202,26 @@ impl<F: Frame, M: Memory> Core<F, M> {
             self.withdraw(conversation, why);
         }
         Some(record)
+    }
+}
+
+impl Judgement {
+    /// Of a packet that its session's tracker lets pass.
+    #[inline]
+    pub(super) fn pass(
+        slot: Slot,
+        direction: Direction,
+        track: &track::Track,
+        rule: RuleId,
+    ) -> Self {
+        Self {
+            verdict: Verdict::Forward,
+            session: Some(slot),
+            created: false,
+            direction: Some(direction),
+            state: Some(track.state_name()),
+            rule: Some(rule),
+        }
     }
 }
 

@@ -27,7 +27,7 @@ impl<F: Frame, M: Memory> Shard<F, M> {
         filter: &SessionFilter,
         show: &mut impl FnMut(SessionView),
     ) -> Option<u32> {
-        let Self { snapshot, core } = self;
+        let Self { snapshot, core, stages: _ } = self;
         let lifetimes = self.lifetimes();
         let end = core.sessions.end().min(cursor.saturating_add(budget));
         for index in cursor..end {
@@ -58,7 +58,7 @@ impl<F: Frame, M: Memory> Shard<F, M> {
     ) -> (u32, Option<u32>) {
         let mut slots = Vec::new();
         let next = self.list(now, cursor, budget, filter, &mut |view| slots.push(view.slot));
-        let Self { snapshot, core } = self;
+        let Self { snapshot, core, stages: _ } = self;
         let mut turn = Turn::new(now, snapshot, core.pressure, out);
         for &slot in &slots {
             core.end(&mut turn, slot, EndReason::Cleared);

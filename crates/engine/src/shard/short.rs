@@ -6,24 +6,32 @@
 //! verdicts are those of the whole way (a property test holds one against the other), and rules,
 //! refusals and the end of sessions stand in one place.
 
-use policy::PortIndex;
+use policy::{End, PortIndex, RuleId};
+use session::key::{Addresses, Endpoints};
 use session::memory::Memory;
+use session::tcp::TcpTrack;
 use session::track::{Judgement as TrackJudgement, Track};
-use session::{Context, Direction, Key};
+use session::{Context, Direction, Key, Side, Slot};
 
-use wire::{TcpFlags, protocol};
+use wire::{Plain, PlainLink, TcpFlags, protocol};
 
+use crate::Snapshot;
 use crate::frame::{Frame, Judgement, Outbox};
 use crate::owner::{rss_hash, worker_of};
-use crate::screen::screen_plain;
+use crate::screen::{link_plain, parse, passes_plain};
 
-use super::{Arrival, Core, Lookup, Turn};
+use super::stages::Way;
+use super::{Arrival, Core, Fate, Lookup, Packet, Turn};
 
 /// Bits that a bare acknowledgement may have or not.
 const AS_MAY_BE: u8 = TcpFlags::PSH.0 | TcpFlags::ECE.0 | TcpFlags::CWR.0;
 
-/// A plain packet after the first stage.
+/// A frame of a burst after the first stage. If its way is the short one it is a plain packet; else the rest has no
+/// meaning.
+#[derive(Clone, Copy)]
 pub(super) struct Short {
+    /// Which way it goes.
+    pub(super) way: Way,
     /// Its key with its hash.
     pub(super) lookup: Lookup,
     /// Where its transport header starts and the IP packet ends.
@@ -31,9 +39,31 @@ pub(super) struct Short {
     end: u16,
     /// Octets of the IP packet.
     octets: u16,
+    /// The port that it came in by, and the one at the other end of the wire.
+    ports: [PortIndex; 2],
 }
 
 impl Short {
+    /// Of no packet.
+    pub(super) const BLANK: Self = {
+        let endpoints = Endpoints { addresses: Addresses::V4([0; 2]), ports: [0; 2] };
+        let key = Key { context: Context::from_bits(0), protocol: 0, endpoints };
+        let lookup = Lookup { key, side: Side(0), hash: 0, guess: None };
+        Self { way: Way::Whole, lookup, l4: 0, end: 0, octets: 0, ports: [PortIndex(0); 2] }
+    };
+
+    /// Notes what names the session of a packet, if that may pass: the key is yet to be put in order.
+    #[inline(always)]
+    fn note(&mut self, packet: &Plain, end: &End) -> Option<()> {
+        if !passes_plain(packet, end) {
+            return None;
+        }
+        (self.l4, self.end, self.octets) = (packet.l4, packet.end, packet.length);
+        let domain = u8::try_from(end.domain & 0xff).unwrap_or(0);
+        self.lookup.key = Key::of_sender(Context::new(domain, packet.vlans), packet);
+        Some(())
+    }
+
     /// The hash by which its owner is found: its key holds all that this takes.
     pub(super) fn steering_hash(&self) -> u32 {
         let Lookup { key, side, .. } = &self.lookup;
@@ -49,20 +79,26 @@ impl Short {
 }
 
 impl<F: Frame, M: Memory> Core<F, M> {
-    /// The stateless stage for a plain packet: read, screen, and ask for the bucket.
+    /// The stateless stage for a plain packet: read, screen, and ask for the bucket. `None`: it is none, or may not pass.
     #[inline(always)]
-    pub(super) fn prepare_short<O>(&self, turn: &Turn<'_, O>, frame: &F) -> Option<Short> {
+    pub(super) fn read_short<O>(
+        &self,
+        turn: &Turn<'_, O>,
+        frame: &F,
+        short: &mut Short,
+    ) -> Option<()> {
         if !self.goes_short {
             return None;
         }
-        let topology = &turn.snapshot.topology;
-        let packet = screen_plain(frame, turn.snapshot, &self.own_macs)?;
-        let domain = u8::try_from(topology.domain(frame.port()) & 0xff).unwrap_or(0);
-        let (key, side) = Key::plain(Context::new(domain, packet.vlans), &packet);
-        let hash = self.sessions.hash(&key);
-        self.sessions.prefetch(hash);
-        let lookup = Lookup { key, side, hash, guess: None };
-        Some(Short { lookup, l4: packet.l4, end: packet.end, octets: packet.length })
+        let Snapshot { topology, screens, .. } = turn.snapshot;
+        let end = topology.end(frame.port());
+        let (link, checksum) = link_plain(frame, end, screens, &self.own_macs)?;
+        short.ports = [frame.port(), end.partner];
+        // Each family has its own code from here on.
+        match link {
+            PlainLink::Ipv4(link) => short.note(&link.ipv4(checksum)?, end),
+            PlainLink::Ipv6(link) => short.note(&link.ipv6()?, end),
+        }
     }
 
     /// Judges a plain packet: the short way if it can, else the whole way.
@@ -99,9 +135,15 @@ impl<F: Frame, M: Memory> Core<F, M> {
                 return self.carry_out(turn, frame, fate, hops);
             }
         }
-        // Both readings find the same key.
-        let screened = self.prepare_with(turn, &frame, |_| short.lookup);
-        self.judge(turn, frame, &screened, hops);
+        // It is screened, and both readings find the same key.
+        let fate = match parse(&frame) {
+            Ok(descriptor) => {
+                let packet = Packet::single(&descriptor, &frame, hops);
+                self.judge_packet(turn, &packet, &short.lookup)
+            }
+            Err(fault) => Fate::drop(fault),
+        };
+        self.carry_out(turn, frame, fate, hops);
     }
 
     /// `None`: the packet's way is not the short one, and nothing has been changed.
@@ -112,18 +154,48 @@ impl<F: Frame, M: Memory> Core<F, M> {
         frame: &F,
         short: &Short,
     ) -> Option<(PortIndex, Judgement)> {
-        let Lookup { key, side, hash: _, guess } = &short.lookup;
-        let slot = self.sessions.find_guessed(key, *guess, turn.now, turn.lifetimes)?;
-        let entry = self.sessions.entry_mut(slot);
+        let Short { way: _, lookup, l4, end, octets, ports } = short;
+        let Lookup { key, side, hash: _, guess } = &lookup;
+        let mut living = self.sessions.find_guessed(key, *guess, turn.now, turn.lifetimes)?;
+        let (slot, entry) = (living.slot, &mut *living.entry);
         let direction = side.direction(entry.initiator());
-        let partner = turn.snapshot.topology.partner(frame.port());
+        let [port, partner] = *ports;
         let initiators_port = match direction {
-            Direction::Original => frame.port(),
+            Direction::Original => port,
             Direction::Reply => partner,
         };
         if entry.generation != turn.snapshot.mark() || entry.in_port != initiators_port.0 {
             return None;
         }
+        // Nearly all packets move nothing but the tracker's numbers.
+        let flows = if entry.is_watched() {
+            false
+        } else if let Track::Udp(track) = &entry.track {
+            track.is_settled()
+        } else if let Track::Tcp(track) = &mut entry.track {
+            flow(track, frame.as_ref(), (*l4, *end), direction)
+        } else {
+            false
+        };
+        if !flows {
+            return Some((partner, self.judge_moving(turn, frame, short, slot, direction)?));
+        }
+        let judgement = Judgement::pass(slot, direction, &entry.track, RuleId(entry.rule));
+        living.count(direction, u32::from(*octets), turn.now);
+        Some((partner, judgement))
+    }
+
+    /// Judges a packet that may change its session's state, or that a reader hears of.
+    #[inline(never)]
+    fn judge_moving<O: Outbox<F>>(
+        &mut self,
+        turn: &mut Turn<'_, O>,
+        frame: &F,
+        short: &Short,
+        slot: Slot,
+        direction: Direction,
+    ) -> Option<Judgement> {
+        let entry = self.sessions.entry_mut(slot);
         let is_watched = entry.is_watched();
         let before = entry.track;
         let mut acknowledged = None;
@@ -153,6 +225,14 @@ impl<F: Frame, M: Memory> Core<F, M> {
             self.hear_acknowledgement(slot, direction, number);
         }
         let size = (1, u32::from(short.octets));
-        Some((partner, self.follow(turn, slot, direction, before, size, false)))
+        Some(self.follow(turn, slot, direction, before, size, false))
     }
+}
+
+/// Follows a segment that moves nothing but windows, whose header stands between these two places of a frame. False: it
+/// is none such, or does not pass, and the track has not changed.
+#[inline(never)]
+fn flow(track: &mut TcpTrack, frame: &[u8], (l4, end): (u16, u16), direction: Direction) -> bool {
+    let segment = wire::plain_segment(frame, l4, end);
+    segment.is_some_and(|it| track.flows(it.flags) && track.flow(direction, &it).is_ok())
 }

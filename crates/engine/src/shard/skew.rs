@@ -27,13 +27,16 @@ impl<F: Frame, M: Memory> Core<F, M> {
     /// Looks at one packet of a burst after the first stage.
     #[cold]
     pub(super) fn look_among(&mut self, place: usize, stages: &Stages) {
-        let Stages { ways, others } = stages;
-        match ways.get(place) {
-            Some(Way::Short(short)) => self.count(short.steering_hash(), &short.lookup),
+        let frames = stages.frames();
+        match frames.get(place).map(|frame| frame.way) {
+            Some(Way::Short) => {
+                let short = &frames[place];
+                self.count(short.steering_hash(), &short.lookup);
+            }
             Some(Way::Whole) => {
-                let before = ways.iter().take(place);
-                let other = before.filter(|way| matches!(way, Way::Whole)).count();
-                if let Some(Screened::Tracked(descriptor, lookup)) = others.get(other) {
+                let before = frames.iter().take(place);
+                let other = before.filter(|frame| frame.way == Way::Whole).count();
+                if let Some(Screened::Tracked(descriptor, lookup)) = stages.others.get(other) {
                     self.count(steering_hash(descriptor), lookup);
                 }
             }

@@ -6,12 +6,13 @@ use session::memory::Memory;
 use crate::frame::{Frame, Outbox};
 
 use super::short::Short;
-use super::{BURST, Core, Place, Screened, Turn};
+use super::{BURST, Core, Lookup, Place, Screened, Turn};
 
 /// Which way a frame of a burst goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Way {
     /// The short way of plain packets.
-    Short(Short),
+    Short,
     /// The whole way: the next of the frames that were screened.
     Whole,
     /// To the fragments of its datagram, which the owner of the addresses has found whole.
@@ -19,47 +20,99 @@ pub(super) enum Way {
 }
 
 /// A burst after the stateless stage.
-#[derive(Default)]
 pub(super) struct Stages {
-    /// Of each frame, in order.
-    pub(super) ways: ArrayVec<Way, BURST>,
+    /// The frames, in order: as many as there are in the burst. Those behind are of bursts before.
+    pub(super) frames: [Short; BURST],
+    /// How many there are.
+    length: usize,
     /// The frames that go the whole way, in order.
     pub(super) others: ArrayVec<Screened, BURST>,
 }
 
+impl Default for Stages {
+    fn default() -> Self {
+        Self { frames: [Short::BLANK; BURST], length: 0, others: ArrayVec::new() }
+    }
+}
+
 impl Stages {
-    /// A frame that is gathered with others.
-    pub(super) fn push_gathered(&mut self) {
-        self.ways.push(Way::Gathered);
+    /// The frames of the burst.
+    pub(super) fn frames(&self) -> &[Short] {
+        self.frames.get(..self.length).unwrap_or_default()
+    }
+
+    /// The plain packets.
+    #[inline(always)]
+    fn shorts(&mut self) -> impl Iterator<Item = &mut Short> {
+        let frames = self.frames.get_mut(..self.length).unwrap_or_default();
+        frames.iter_mut().filter(|frame| frame.way == Way::Short)
     }
 }
 
 impl<F: Frame, M: Memory> Core<F, M> {
-    /// The stateless stage of one frame: parse, screen, and ask for the bucket.
+    /// The stateless stage of a burst: reads, screens, and asks for the buckets. None in the place of a frame: it is
+    /// gathered with others.
     #[inline(always)]
-    pub(super) fn stage<O>(&self, turn: &Turn<'_, O>, frame: &F, stages: &mut Stages) {
-        if let Some(short) = self.prepare_short(turn, frame) {
-            stages.ways.push(Way::Short(short));
-        } else {
-            stages.others.push(self.prepare(turn, frame));
-            stages.ways.push(Way::Whole);
+    pub(super) fn stage<'f, O>(
+        &self,
+        turn: &Turn<'_, O>,
+        frames: impl ExactSizeIterator<Item = Option<&'f F>>,
+        stages: &mut Stages,
+    ) where
+        F: 'f,
+    {
+        self.read_frames(turn, frames, stages);
+        self.fetch_buckets(stages);
+    }
+
+    /// Reads and screens the frames. A function of its own, as the stages after it are: each is a loop over the burst
+    /// that has all registers for itself.
+    #[inline(never)]
+    fn read_frames<'f, O>(
+        &self,
+        turn: &Turn<'_, O>,
+        frames: impl ExactSizeIterator<Item = Option<&'f F>>,
+        stages: &mut Stages,
+    ) where
+        F: 'f,
+    {
+        stages.length = frames.len();
+        stages.others.clear();
+        for (frame, staged) in frames.zip(&mut stages.frames) {
+            staged.way = match frame {
+                None => Way::Gathered,
+                Some(frame) if self.read_short(turn, frame, staged).is_some() => Way::Short,
+                Some(frame) => {
+                    stages.others.push(self.prepare(turn, frame));
+                    Way::Whole
+                }
+            };
+        }
+    }
+
+    /// Finds the hashes of the plain packets and asks for their buckets.
+    #[inline(never)]
+    fn fetch_buckets(&self, stages: &mut Stages) {
+        for short in stages.shorts() {
+            let Lookup { key, side, hash, guess: _ } = &mut short.lookup;
+            *side = key.order();
+            *hash = self.sessions.hash(key);
+            self.sessions.prefetch(*hash);
         }
     }
 
     /// The second stage of a burst: asks for the entries. Now and then it looks at one of the packets.
-    #[inline(always)]
+    #[inline(never)]
     pub(super) fn fetch_entries(&mut self, stages: &mut Stages) {
-        for way in &mut stages.ways {
-            if let Way::Short(Short { lookup, .. }) = way {
-                lookup.guess = self.sessions.prefetch_entry(lookup.hash);
-            }
+        for short in stages.shorts() {
+            short.lookup.guess = self.sessions.prefetch_entry(short.lookup.hash);
         }
         for screened in &mut stages.others {
             if let Screened::Tracked(_, lookup) = screened {
                 lookup.guess = self.sessions.prefetch_entry(lookup.hash);
             }
         }
-        if let Some(place) = self.sketch.pick(stages.ways.len()) {
+        if let Some(place) = self.sketch.pick(stages.length) {
             self.look_among(place, stages);
         }
     }
@@ -70,12 +123,12 @@ impl<F: Frame, M: Memory> Core<F, M> {
         &mut self,
         turn: &mut Turn<'_, O>,
         frame: F,
-        way: &Way,
+        staged: &Short,
         others: &mut impl Iterator<Item = &'s Screened>,
         hops: u8,
     ) {
-        match way {
-            Way::Short(short) => self.judge_plain(turn, frame, short, hops),
+        match staged.way {
+            Way::Short => self.judge_plain(turn, frame, staged, hops),
             Way::Whole => {
                 if let Some(screened) = others.next() {
                     self.judge(turn, frame, screened, hops);

@@ -41,7 +41,7 @@ pub(super) struct Sweep {
 impl<F: Frame, M: Memory> Shard<F, M> {
     /// One bounded step of timers and sweep. Returns whether more is due at once.
     pub fn tick(&mut self, now: Time, out: &mut impl Outbox<F>) -> bool {
-        let Self { snapshot, core } = self;
+        let Self { snapshot, core, stages: _ } = self;
         core.feel_pressure();
         core.end_window(now, snapshot);
         let mut turn = Turn::new(now, snapshot, core.pressure, out);

@@ -50,6 +50,12 @@ impl Marks {
         self.put(RST << sender.reversed().index(), false);
     }
 
+    /// No FIN was sent, and no inexact RST waits for its receiver.
+    #[inline(always)]
+    pub(super) fn are_quiet(self) -> bool {
+        self.0 & (FIN | FIN << 1 | BOTH_RST) == 0
+    }
+
     /// In SYN_SENT: the connection may go on without a SYN-ACK. Later: it was picked up in the middle.
     pub(super) fn loose(self) -> bool {
         self.0 & LOOSE != 0

@@ -68,6 +68,12 @@ pub(super) struct PackedPeer {
 }
 
 impl PackedPeer {
+    /// What is learned of a peer that has not sent here: how far the other's acknowledgements go.
+    #[inline]
+    pub(super) fn set_end(&mut self, end: SeqNum) {
+        self.end = end;
+    }
+
     #[inline]
     pub(super) fn unpack(self, scale: u8) -> Peer {
         let Self { end, acked, offered, max_window } = self;
@@ -93,7 +99,7 @@ pub(super) struct Bounds {
 }
 
 impl Bounds {
-    #[inline]
+    #[inline(always)]
     pub(super) fn between(sender: &Peer, receiver: &Peer) -> Self {
         if !receiver.heard() {
             return Self { data: None, ack: None, sent: sender.end };
@@ -107,7 +113,7 @@ impl Bounds {
     }
 
     /// Whether I to IV hold.
-    #[inline]
+    #[inline(always)]
     pub(super) fn check(&self, segment: &TcpSegment) -> Result<(), Refusal> {
         if let Some((edge, lower)) = self.data {
             // I
@@ -160,7 +166,7 @@ impl Peer {
     }
 
     /// Counts a segment with ACK that it sent to `receiver` and that passed the inequalities.
-    #[inline]
+    #[inline(always)]
     pub(super) fn sends(&mut self, receiver: &mut Self, segment: &TcpSegment) {
         let window = self.window_of(segment);
         let mut end = segment.end();
@@ -178,7 +184,7 @@ impl Peer {
         self.max_window = max(self.max_window, window);
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn pack(&self) -> PackedPeer {
         let Self { end, acked, edge, max_window, scale } = *self;
         let units = |octets: u32| {

@@ -47,3 +47,10 @@ pub fn segment_kind(flags: TcpFlags) -> Result<SegmentKind, Refusal> {
     }
     Ok(kind)
 }
+
+/// Whether the control bits make a [`SegmentKind::Ack`].
+#[inline(always)]
+pub(super) fn is_ack(flags: TcpFlags) -> bool {
+    const KIND: u8 = TcpFlags::SYN.0 | TcpFlags::FIN.0 | TcpFlags::RST.0 | TcpFlags::ACK.0;
+    flags.0 & KIND == TcpFlags::ACK.0
+}

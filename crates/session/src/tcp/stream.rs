@@ -73,7 +73,7 @@ impl TcpTrack {
             self.marks.set_fin(direction, true);
         }
         self.marks.clear_unverified_rst_to(direction);
-        self.pack(direction, sender, receiver);
+        self.keep(direction, sender, receiver);
         Ok(())
     }
 

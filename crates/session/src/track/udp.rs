@@ -60,8 +60,15 @@ impl UdpTrack {
         self.state as u16 | u16::from(self.is_unreachable()) << 8
     }
 
+    #[inline(always)]
     fn is_unreachable(&self) -> bool {
         self.unreachable != [false; 2]
+    }
+
+    /// Whether no datagram changes it any more. Of its queries nothing is counted then, as no answer ends it.
+    #[inline(always)]
+    pub fn is_settled(&self) -> bool {
+        self.state == UdpState::Stream && !self.ends_with_answer && !self.is_unreachable()
     }
 
     /// Judges a later datagram of the conversation: none is refused.
