@@ -182,30 +182,24 @@ impl Census {
         let hits = self.rules.get(rule.index()).copied().unwrap_or_default();
         let of = |end, address| self.addresses.count(&(rule, generation, end, address));
         let of_rule = |other: &Member| other.rule == Some(rule);
-        let bounded = [
-            (limits.sessions, hits.sessions, shares(&of_rule), Cut::RuleSessionLimit),
-            (
-                limits.per_source,
-                of(End::Source, source),
-                shares(&|other| of_rule(other) && other.source == source),
-                Cut::RuleSourceLimit,
-            ),
-            (
-                limits.per_destination,
-                of(End::Destination, destination),
-                shares(&|other| of_rule(other) && other.destination == destination),
-                Cut::RuleDestinationLimit,
-            ),
-            (
-                limits.embryonic.filter(|_| half_open),
-                hits.embryonic,
-                shares(&|other| of_rule(other) && other.half_open),
-                Cut::RuleEmbryonicLimit,
-            ),
-        ];
-        bounded.into_iter().try_for_each(|(limit, count, shared, cut)| {
-            limit.map_or(Ok(()), |limit| within(limit.get(), count, shared, cut))
-        })
+        if let Some(limit) = limits.sessions {
+            let shared = shares(&of_rule);
+            within(limit.get(), hits.sessions, shared, Cut::RuleSessionLimit)?;
+        }
+        if let Some(limit) = limits.per_source {
+            let shared = shares(&|other| of_rule(other) && other.source == source);
+            within(limit.get(), of(End::Source, source), shared, Cut::RuleSourceLimit)?;
+        }
+        if let Some(limit) = limits.per_destination {
+            let shared = shares(&|other| of_rule(other) && other.destination == destination);
+            let count = of(End::Destination, destination);
+            within(limit.get(), count, shared, Cut::RuleDestinationLimit)?;
+        }
+        if let Some(limit) = limits.embryonic.filter(|_| half_open) {
+            let shared = shares(&|other| of_rule(other) && other.half_open);
+            within(limit.get(), hits.embryonic, shared, Cut::RuleEmbryonicLimit)?;
+        }
+        Ok(())
     }
 
     /// One more source's session: it is opened.
