@@ -53,7 +53,7 @@ crate::named! {
 /// Writes the reset that RFC 9293 §3.10.7.1 prescribes for a segment to a closed port, and returns its length in
 /// octets. A frame below the shortest of Ethernet is padded with zeros.
 ///
-/// `descriptor` is what [`crate::parse`] found in `frame`, or for a first fragment that, with the transport of the
+/// `descriptor` is what [`crate::parse()`] found in `frame`, or for a first fragment that, with the transport of the
 /// reassembled datagram. `buffer` needs at most [`RESET_MAX`] octets.
 ///
 /// # Errors
@@ -92,7 +92,7 @@ pub fn write_tcp_reset(
 /// returns its length in octets. It quotes as much of the datagram as RFC 1812 §4.3.2.3 and RFC 4443
 /// §2.4 (c) let fit.
 ///
-/// `descriptor` is what [`crate::parse`] found in `frame`. `buffer` needs at most [`UNREACHABLE_MAX`]
+/// `descriptor` is what [`crate::parse()`] found in `frame`. `buffer` needs at most [`UNREACHABLE_MAX`]
 /// octets.
 ///
 /// # Errors

@@ -37,7 +37,7 @@ pub enum ArpOperation {
     Reply,
 }
 
-/// The ARP packet of a frame that [`crate::parse`] has classed as [`Class::Arp`]; `None` for any other frame.
+/// The ARP packet of a frame that [`crate::parse()`] has classed as [`Class::Arp`]; `None` for any other frame.
 pub fn parse_arp(frame: &[u8], descriptor: &Descriptor) -> Option<ArpMessage> {
     if descriptor.class != Class::Arp {
         return None;

@@ -69,13 +69,13 @@ impl fmt::Debug for MacAddr {
     }
 }
 
-/// The destination of a frame; all zero if the frame is too short to have one, which [`crate::parse`] refuses.
+/// The destination of a frame; all zero if the frame is too short to have one, which [`crate::parse()`] refuses.
 #[inline]
 pub fn destination_mac(frame: &[u8]) -> MacAddr {
     MacAddr(array_at(frame, 0).copied().unwrap_or_default())
 }
 
-/// The source of a frame; all zero if the frame is too short to have one, which [`crate::parse`] refuses.
+/// The source of a frame; all zero if the frame is too short to have one, which [`crate::parse()`] refuses.
 #[inline]
 pub fn source_mac(frame: &[u8]) -> MacAddr {
     MacAddr(array_at(frame, 6).copied().unwrap_or_default())

@@ -1,7 +1,7 @@
 //! Reads and writes the headers that the firewall looks at: Ethernet, VLAN tags, ARP, IPv4, IPv6 and
 //! its extension headers, TCP, UDP, ICMP, ICMPv6, SCTP, GRE, ESP and AH.
 //!
-//! [`parse`] walks a frame once and returns a fixed-size [`Descriptor`]: everything that later stages
+//! [`parse()`] walks a frame once and returns a fixed-size [`Descriptor`]: everything that later stages
 //! ask about, or the [`Fault`] that makes the frame unfit to be judged. [`parse_transport`] does the same
 //! for a reassembled datagram, [`parse_quoted`] for what an ICMP error quotes. [`write_tcp_reset`] and
 //! [`write_unreachable`] make the firewall's own answers.

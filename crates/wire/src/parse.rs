@@ -32,7 +32,7 @@ pub fn parse(frame: &[u8]) -> Result<Descriptor, Fault> {
     parse_with(frame, HeaderChecksum::Verify)
 }
 
-/// As [`parse`], with a choice of who answers for the IPv4 header checksum.
+/// As [`parse()`], with a choice of who answers for the IPv4 header checksum.
 ///
 /// # Errors
 ///

@@ -2,7 +2,7 @@
 //! without options or IPv6 without extension headers, untagged or with one tag.
 //!
 //! It finds what names the session and where the transport stands, and no more. Whatever is not plainly
-//! in order is left to [`crate::parse`], which knows its fault: the short reading accepts a subset of
+//! in order is left to [`crate::parse()`], which knows its fault: the short reading accepts a subset of
 //! what that accepts, and reads the same from it.
 
 use crate::checksum;

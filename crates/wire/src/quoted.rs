@@ -18,7 +18,7 @@ use crate::transport::protocol;
 /// Octets of transport that every quote holds (RFC 792).
 const TRANSPORT: usize = 8;
 
-/// Reads the packet that the ICMP or ICMPv6 error in `frame` quotes. `descriptor` is what [`crate::parse`] found
+/// Reads the packet that the ICMP or ICMPv6 error in `frame` quotes. `descriptor` is what [`crate::parse()`] found
 /// in that frame.
 ///
 /// # Errors
