@@ -39,13 +39,25 @@ fn seeds(protocol: Protocol) -> Vec<Vec<u8>> {
                     order: orders[usize::from(network % 4)],
                     unacknowledged: network == 6,
                     lie: network == 7,
-                    ..Turn::whole(*from, octets)
+                    ..whole(*from, octets)
                 })
                 .collect();
             seeds.push(write(how, &turns));
         }
     }
     seeds
+}
+
+/// A turn of which all comes in one segment, or in one datagram.
+fn whole(from: Direction, octets: &[u8]) -> Turn {
+    Turn {
+        from,
+        size: 0,
+        order: Order::Forward,
+        unacknowledged: false,
+        lie: false,
+        octets: octets.to_vec(),
+    }
 }
 
 /// The inverse of [`parse`].
@@ -105,13 +117,9 @@ fn every_gateway_is_fuzzed() {
 fn input_is_read_as_it_is_written() {
     let manner = Manner { picked_up: true, ipv6: true, ..Manner::default() };
     let turns = [
-        Turn::whole(Direction::Original, b"PASV\r\n"),
-        Turn { size: 5, order: Order::Swapped, lie: true, ..Turn::whole(Direction::Reply, b"") },
-        Turn {
-            order: Order::Twice,
-            unacknowledged: true,
-            ..Turn::whole(Direction::Reply, &[0; 300])
-        },
+        whole(Direction::Original, b"PASV\r\n"),
+        Turn { size: 5, order: Order::Swapped, lie: true, ..whole(Direction::Reply, b"") },
+        Turn { order: Order::Twice, unacknowledged: true, ..whole(Direction::Reply, &[0; 300]) },
     ];
     assert_eq!(parse(&write(manner, &turns)), (manner, turns.to_vec()));
 }

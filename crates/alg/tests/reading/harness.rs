@@ -55,18 +55,6 @@ const PATIENCE: usize = 64;
 const SIZES: [usize; 8] = [usize::MAX, 1, 2, 5, 17, 64, 536, 1400];
 
 impl Turn {
-    /// All of it in one segment, or in one datagram.
-    pub(crate) fn whole(from: Direction, octets: &[u8]) -> Self {
-        Self {
-            from,
-            size: 0,
-            order: Order::Forward,
-            unacknowledged: false,
-            lie: false,
-            octets: octets.to_vec(),
-        }
-    }
-
     /// Its segments, in the order of their arrival.
     fn segments(&self) -> Vec<core::ops::Range<usize>> {
         let size = SIZES[usize::from(self.size)].min(self.octets.len().max(1));
