@@ -111,7 +111,7 @@ pub(crate) fn hashed(id: &[u8]) -> u64 {
     hasher.finish()
 }
 
-/// The group of what a call or connection of this identity announces.
+/// The same in fewer bits, and never 0: the group of what a call or connection of this identity announces.
 pub(crate) fn group(id: u64) -> u32 {
     u32::try_from(id >> 32).unwrap_or(0).max(1)
 }

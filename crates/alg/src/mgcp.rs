@@ -3,7 +3,11 @@
 //! CRCX and MDCX make and change a connection: the command may describe where the far side receives, the
 //! answer where the gateway does; both in SDP. A call agent that relays the media itself speaks for its own
 //! host, and all is between the two peers; one that only directs them names a third host, which takes the
-//! rule's leave as with SIP. Connections are told apart by endpoint and call; DLCX forgets one, and takes back what it has announced.
+//! rule's leave as with SIP.
+//!
+//! A connection is one of a call at an endpoint, by the identifier that the gateway gives it in its answer. DLCX forgets the
+//! one that it names, or all of the call or endpoint (RFC 3435 §2.3.8, §2.3.9), and takes back what they have announced. Either
+//! side may say it: the call agent as a command, the gateway of its own accord.
 //!
 //! Left alone: events, audits, restarts, and what is at names in place of addresses.
 
@@ -14,7 +18,7 @@ use arrayvec::ArrayVec;
 use session::Direction;
 
 use crate::dialogue::{Dialogue, Progress};
-use crate::media::{Media, RINGING, group, held, make_room};
+use crate::media::{Media, RINGING, group, hashed, held, make_room};
 use crate::sdp;
 use crate::text::{divided, lines, number, unended, words};
 use crate::{Notes, Remark};
@@ -30,6 +34,8 @@ pub(crate) struct Mgcp {
     asked: ArrayVec<Asked, COMMANDS>,
     /// The one heard of last is last.
     connections: Vec<Connection>,
+    /// The group of the connection that was named last.
+    group: u32,
 }
 
 /// A command whose answer may describe media.
@@ -37,13 +43,24 @@ pub(crate) struct Mgcp {
 struct Asked {
     transaction: u32,
     by: Direction,
-    connection: u64,
+    connection: Name,
 }
 
 #[derive(Debug, Default)]
 struct Connection {
-    id: u64,
+    name: Name,
     media: Media,
+}
+
+/// Which connection.
+#[derive(Clone, Copy, Debug, Default)]
+struct Name {
+    /// Of what it announces; no two have the same.
+    group: u32,
+    endpoint: u32,
+    call: u32,
+    /// By which the gateway knows it, once it has said so.
+    id: Option<u32>,
 }
 
 impl Dialogue for Mgcp {
@@ -82,19 +99,19 @@ impl Mgcp {
             return notes.remark(Remark::Malformed);
         };
         if let Some(code) = number::<u16>(verb).filter(|_| verb.len() == 3) {
-            return self.answer(from, code, transaction, body, notes);
+            return self.answer(from, code, transaction, (head, body), notes);
         }
         let Some(endpoint) = parts.next().filter(|_| verb.len() == 4) else {
             return notes.remark(Remark::Malformed);
         };
         let verb = [verb[0], verb[1], verb[2], verb[3]].map(|letter| letter.to_ascii_uppercase());
-        let call = lines(head).find_map(|line| {
-            let (name, value) = divided(line, b':')?;
-            name.trim_ascii().eq_ignore_ascii_case(b"C").then(|| value.trim_ascii())
-        });
-        let connection = hashed(endpoint, call.unwrap_or_default());
+        let endpoint = hashed_in_any_case(endpoint);
+        let call = parameter(head, b"C").map(|call| group(hashed(call)));
+        let id = parameter(head, b"I").map(hashed_in_any_case);
         match &verb {
             b"CRCX" | b"MDCX" => {
+                let connection =
+                    self.commanded(from, transaction, verb == *b"CRCX", (endpoint, call, id));
                 if self.asked.is_full() {
                     self.asked.remove(0);
                 }
@@ -102,11 +119,48 @@ impl Mgcp {
                 self.describe(from, connection, body, notes);
             }
             b"DLCX" => {
-                self.connections.retain(|known| known.id != connection);
-                notes.withdraw(group(connection));
+                let is_named = |it: &Name| {
+                    it.endpoint == endpoint
+                        && call.is_none_or(|call| call == it.call)
+                        && (id.is_none() || id == it.id)
+                };
+                self.asked.retain(|asked| !is_named(&asked.connection));
+                self.connections.retain(|known| {
+                    let ends = is_named(&known.name);
+                    if ends {
+                        notes.withdraw(known.name.group);
+                    }
+                    !ends
+                });
             }
             _ => {}
         }
+    }
+
+    /// The connection that a command is about: that of a command which is sent again, or one that is known, or a new one.
+    fn commanded(
+        &mut self,
+        from: Direction,
+        transaction: u32,
+        is_new: bool,
+        (endpoint, call, id): (u32, Option<u32>, Option<u32>),
+    ) -> Name {
+        let call = call.unwrap_or_default();
+        let again =
+            self.asked.iter().find(|asked| (asked.transaction, asked.by) == (transaction, from));
+        let again = again.map(|asked| asked.connection);
+        // A change that does not say which is of the one heard of last.
+        let is_it = |it: &Name| {
+            let is_id = id.is_none() || it.id.is_none() || it.id == id;
+            (it.endpoint, it.call) == (endpoint, call) && is_id
+        };
+        let mut known = self.connections.iter().rev().map(|known| known.name);
+        let known = if is_new { None } else { known.find(is_it) };
+        let is_same = |it: &Name| (it.endpoint, it.call) == (endpoint, call);
+        again.filter(is_same).or(known).unwrap_or_else(|| {
+            self.group = self.group.wrapping_add(1).max(1);
+            Name { group: self.group, endpoint, call, id }
+        })
     }
 
     /// Codes: provisional 1xx, done 2xx (RFC 3435 §2.4). An answer that is sent again describes again.
@@ -115,51 +169,72 @@ impl Mgcp {
         from: Direction,
         code: u16,
         transaction: u32,
-        body: &[u8],
+        (head, body): (&[u8], &[u8]),
         notes: &mut Notes<'_>,
     ) {
-        let asked = self
-            .asked
-            .iter()
-            .rfind(|asked| asked.transaction == transaction && asked.by == from.reversed());
-        if !(100..300).contains(&code) || body.trim_ascii().is_empty() {
+        if !(100..300).contains(&code) {
             return;
         }
-        match asked.map(|asked| asked.connection) {
-            Some(connection) => self.describe(from, connection, body, notes),
-            None => notes.remark(Remark::Unasked),
+        let is_its =
+            |asked: &&mut Asked| asked.transaction == transaction && asked.by == from.reversed();
+        let Some(asked) = self.asked.iter_mut().rev().find(is_its) else {
+            if !body.trim_ascii().is_empty() {
+                notes.remark(Remark::Unasked);
+            }
+            return;
+        };
+        // What was asked for at any endpoint has one now (RFC 3435 §3.2.1.3).
+        let name = &mut asked.connection;
+        if let Some(id) = parameter(head, b"I") {
+            name.id = Some(hashed_in_any_case(id));
         }
+        if let Some(endpoint) = parameter(head, b"Z") {
+            name.endpoint = hashed_in_any_case(endpoint);
+        }
+        let name = *name;
+        if let Some(known) = self.connections.iter_mut().find(|it| it.name.group == name.group) {
+            known.name = name;
+        }
+        self.describe(from, name, body, notes);
     }
 
-    fn describe(&mut self, from: Direction, connection: u64, body: &[u8], notes: &mut Notes<'_>) {
+    fn describe(&mut self, from: Direction, name: Name, body: &[u8], notes: &mut Notes<'_>) {
         if body.trim_ascii().is_empty() {
             return;
         }
         let description = sdp::read(body, notes);
         let strict = notes.options.strict;
-        let media = &mut self.connection(connection, notes.room).media;
+        let media = &mut self.connection(name, notes.room).media;
         media.describe(from, description, notes);
         let answered = media.is_described(from.reversed());
         if answered || !strict {
-            media.announce(from, Some(RINGING), group(connection), notes);
+            media.announce(from, Some(RINGING), name.group, notes);
         }
         if answered {
-            media.announce(from.reversed(), Some(RINGING), group(connection), notes);
+            media.announce(from.reversed(), Some(RINGING), name.group, notes);
         }
     }
 
-    /// The connection of this identity, moved to the end; a new one if there is none.
-    fn connection(&mut self, id: u64, room: usize) -> &mut Connection {
-        let connection = match self.connections.iter().position(|known| known.id == id) {
+    /// The connection of this name, moved to the end; a new one if there is none.
+    fn connection(&mut self, name: Name, room: usize) -> &mut Connection {
+        let connection = match self.connections.iter().position(|it| it.name.group == name.group) {
             Some(at) => self.connections.remove(at),
             None => {
                 make_room(&mut self.connections, room);
-                Connection { id, ..Connection::default() }
+                Connection { name, ..Connection::default() }
             }
         };
         self.connections.push(connection);
         self.connections.last_mut().expect("a connection has just been pushed")
     }
+}
+
+/// The value of a parameter line `name: value`, the name in any case.
+fn parameter<'a>(head: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+    lines(head).find_map(|line| {
+        let (found, value) = divided(line, b':')?;
+        found.trim_ascii().eq_ignore_ascii_case(name).then(|| value.trim_ascii())
+    })
 }
 
 /// The octets of the first message, and those behind the line that ends it.
@@ -188,186 +263,15 @@ fn divided_at_empty_line(message: &[u8]) -> (&[u8], &[u8]) {
     (message, b"")
 }
 
-/// Names of endpoints are compared in any case, calls octet by octet (RFC 3435 §3.2.1.3, §3.2.2.2).
-fn hashed(endpoint: &[u8], call: &[u8]) -> u64 {
+/// Stands for a name that is compared in any case, as those of endpoints are (RFC 3435 §3.2.1.3) and the hexadecimal
+/// identifiers of connections; calls are compared octet by octet (§3.2.2.2).
+fn hashed_in_any_case(name: &[u8]) -> u32 {
     let mut hasher = DefaultHasher::new();
-    for octet in endpoint {
+    for octet in name {
         octet.to_ascii_lowercase().hash(&mut hasher);
     }
-    call.hash(&mut hasher);
-    hasher.finish()
+    group(hasher.finish())
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Instant;
-
-    use session::Direction::{Original, Reply};
-    use test_case::test_case;
-
-    use super::*;
-    use crate::Options;
-    use crate::transcript::{INSIDE, OUTSIDE, Step, Talk, wire};
-
-    const OPEN: Options = Options { strict: false, third_party: false };
-    const STRICT: Options = Options { strict: true, third_party: false };
-    const THIRD_PARTY: Options = Options { strict: false, third_party: true };
-
-    /// The gateway is inside, its call agent outside.
-    fn talk(options: Options) -> Talk<Mgcp> {
-        Talk::new(Mgcp::default(), [2427, 2727], options)
-    }
-
-    fn audio(host: &str, port: u16) -> String {
-        format!(
-            "\nv=0\no=- 1 1 IN IP4 {host}\ns=-\nc=IN IP4 {host}\nt=0 0\nm=audio {port} RTP/AVP 0\n"
-        )
-    }
-
-    fn command(verb: &str, transaction: u32, body: &str) -> Vec<u8> {
-        wire(&format!(
-            "{verb} {transaction} aaln/1@gw.example MGCP 1.0\nC: A3\nM: sendrecv\n{body}"
-        ))
-    }
-
-    fn answer(code: u16, transaction: u32, body: &str) -> Vec<u8> {
-        wire(&format!("{code} {transaction} OK\nI: FDE234C8\n{body}"))
-    }
-
-    fn run(options: Options, steps: &[Step<'_>]) {
-        talk(options).goes(steps);
-    }
-
-    #[test]
-    fn a_connection_announces_what_each_side_wants_to_receive() {
-        run(
-            OPEN,
-            &[
-                (Original, wire("RSIP 1 *@gw.example MGCP 1.0\nRM: restart\n"), &[]),
-                (Reply, wire("200 1 OK\n"), &[]),
-                (Reply, command("CRCX", 2, ""), &[]),
-                (
-                    Original,
-                    answer(200, 2, &audio(INSIDE, 3456)),
-                    &["udp 192.0.2.1 > 10.0.0.1:3456 200s", "udp 192.0.2.1 > 10.0.0.1:3457 200s"],
-                ),
-                (
-                    Reply,
-                    command("mdcx", 3, &audio(OUTSIDE, 1296)),
-                    &[
-                        "udp 10.0.0.1 > 192.0.2.1:1296 200s",
-                        "udp 10.0.0.1 > 192.0.2.1:1297 200s",
-                        "udp 192.0.2.1 > 10.0.0.1:3456 200s",
-                        "udp 192.0.2.1 > 10.0.0.1:3457 200s",
-                    ],
-                ),
-                (Original, answer(200, 3, ""), &[]),
-                (Reply, command("DLCX", 4, ""), &["- group 0"]),
-                (Original, wire("250 4 Connection Deleted\nP: PS=1\n"), &[]),
-            ],
-        );
-    }
-
-    #[test]
-    fn a_far_side_elsewhere_takes_leave() {
-        let far = audio("198.51.100.7", 1296);
-        run(OPEN, &[(Reply, command("CRCX", 2, &far), &["! third_party"])]);
-        run(
-            THIRD_PARTY,
-            &[
-                (
-                    Reply,
-                    command("CRCX", 2, &far),
-                    &[
-                        "udp 10.0.0.1 > 198.51.100.7:1296 200s",
-                        "udp 10.0.0.1 > 198.51.100.7:1297 200s",
-                    ],
-                ),
-                (
-                    Original,
-                    answer(200, 2, &audio(INSIDE, 3456)),
-                    &[
-                        "udp 198.51.100.7 > 10.0.0.1:3456 200s",
-                        "udp 198.51.100.7 > 10.0.0.1:3457 200s",
-                        "udp 10.0.0.1 > 198.51.100.7:1296 200s",
-                        "udp 10.0.0.1 > 198.51.100.7:1297 200s",
-                    ],
-                ),
-            ],
-        );
-    }
-
-    #[test]
-    fn a_strict_reading_waits_for_the_other_side() {
-        run(
-            STRICT,
-            &[
-                (Reply, command("CRCX", 2, ""), &[]),
-                (Original, answer(200, 2, &audio(INSIDE, 3456)), &[]),
-            ],
-        );
-    }
-
-    #[test]
-    fn messages_may_share_a_datagram() {
-        let mut shared = answer(200, 2, &audio(INSIDE, 3456));
-        shared.extend(wire(".\nNTFY 9 aaln/1@gw.example MGCP 1.0\nX: 1\nO: hd\n"));
-        run(
-            OPEN,
-            &[
-                (Reply, command("CRCX", 2, ""), &[]),
-                (
-                    Original,
-                    shared,
-                    &["udp 192.0.2.1 > 10.0.0.1:3456 200s", "udp 192.0.2.1 > 10.0.0.1:3457 200s"],
-                ),
-            ],
-        );
-    }
-
-    #[test]
-    fn of_many_messages_the_first_are_read() {
-        let command = b"CRCX 2 aaln/1@gw.example MGCP 1.0\n.\n";
-        let answered = answer(200, 2, &audio(INSIDE, 3456));
-        let pair =
-            ["udp 192.0.2.1 > 10.0.0.1:3456 200s", "udp 192.0.2.1 > 10.0.0.1:3457 200s"].as_slice();
-        for (before, told) in [(MESSAGES - 1, pair), (MESSAGES, &["! overlong"])] {
-            let datagram = [&b"NTFY 9 aaln/1 MGCP 1.0\n.\n".repeat(before)[..], &answered].concat();
-            run(OPEN, &[(Reply, command.to_vec(), &[]), (Original, datagram, told)]);
-        }
-    }
-
-    /// Each octet is looked at a fixed number of times, whatever the datagram's messages.
-    #[test]
-    #[expect(clippy::disallowed_methods, reason = "it measures the reader, which knows no time")]
-    fn no_datagram_takes_long() {
-        let longest = 65_507;
-        let time = |datagram: &[u8]| {
-            let once = || {
-                let mut talk = talk(OPEN);
-                let begun = Instant::now();
-                talk.datagram(Original, datagram);
-                begun.elapsed()
-            };
-            (0..5).map(|_| once()).min().expect("five times")
-        };
-        let plain = time(&vec![b'x'; longest]);
-        for message in [&b".\n"[..], b"x\n.\n", b" \n.\n"] {
-            let mut datagram = message.repeat(longest / 2 / message.len());
-            datagram.resize(longest, b' ');
-            let taken = time(&datagram);
-            assert!(taken < 50 * plain, "{taken:?} for {message:?}, {plain:?} for one line");
-        }
-    }
-
-    #[test_case(&answer(200, 7, &audio(INSIDE, 3456)), &["! unasked"]; "an answer that nobody asked for")]
-    #[test_case(&answer(502, 7, &audio(INSIDE, 3456)), &[]; "a refusal")]
-    #[test_case(&wire("RQNT 1 *@gw.example MGCP 0.1R: l/hd(n)X: 1"), &[]; "one line")]
-    #[test_case(b"\x00\x01\x02", &["! malformed"]; "no text")]
-    #[test_case(b"CRCX x aaln/1 MGCP 1.0\n", &["! malformed"]; "no transaction")]
-    #[test_case(b"CRCXY 1 aaln/1 MGCP 1.0\n", &["! malformed"]; "no verb")]
-    #[test_case(b"\n.\n.\n", &["! malformed", "! malformed"]; "nothing but dots")]
-    fn other_messages_announce_nothing(payload: &[u8], noted: &[&str]) {
-        assert_eq!(talk(OPEN).datagram(Original, payload), noted);
-    }
-}
+mod tests;

@@ -6,8 +6,11 @@
 //! Both ends must be the peers themselves (RFC 2326 §16 warns of `destination`). Media that are interleaved
 //! with the messages (§10.12) are passed over.
 //!
-//! Left alone: transports other than RTP over UDP, groups, HTTP tunnels. TEARDOWN takes back what
-//! was announced and nobody has used: of the stream that it names, or of all.
+//! Left alone: transports other than RTP over UDP, groups, HTTP tunnels.
+//!
+//! A TEARDOWN that succeeds takes back what was announced and nobody has used: of the stream that it names, or of all
+//! streams, but of its own session. The client asks for it (RFC 2326 §10.7), or in version 2 the server (RFC 7826 §13.7.2);
+//! to set up and to play the client alone.
 
 #[cfg(test)]
 mod tests;
@@ -46,22 +49,28 @@ pub(crate) struct Rtsp {
 /// A request whose answer matters.
 #[derive(Debug)]
 struct Asked {
+    by: Direction,
     sequence: u32,
     what: Request,
+    /// What it names: one stream, or something else that stands for all (RFC 2326 §10.7).
+    uri: u32,
+    /// The session that it is about, if it says so.
+    session: Option<u32>,
 }
 
 #[derive(Debug)]
 enum Request {
-    /// Of a stream, with the client's ports of each transport that it can do.
-    Setup(u32, Transports),
+    /// With the client's ports of each transport that it can do.
+    Setup(Transports),
     Play,
+    Teardown,
 }
 
 /// A stream that both sides have agreed on.
 #[derive(Clone, Copy, Debug)]
 struct Stream {
-    /// Of what it announces.
-    group: u32,
+    uri: u32,
+    session: Option<u32>,
     client: Ports,
     server: Option<Ports>,
     lifetime: Duration,
@@ -101,16 +110,15 @@ impl Rtsp {
     /// Reads one message; whether it is one of RTSP.
     fn message(&mut self, from: Direction, message: &Message<'_>, notes: &mut Notes<'_>) -> bool {
         const VERSION: &[u8] = b"RTSP/";
-        let sequence = message.field(&["cseq"]).and_then(number);
         let mut parts = words(message.start);
         let (Some(one), Some(two), three) = (parts.next(), parts.next(), parts.next()) else {
             return false;
         };
         if one.starts_with(VERSION) {
             let Some(status) = number(two) else { return false };
-            self.answer(from, status, sequence, message, notes);
-        } else if three.is_some_and(|version| version.starts_with(VERSION)) {
-            self.request(from, one, two, sequence, message, notes);
+            self.answer(from, status, message, notes);
+        } else if let Some(version) = three.filter(|version| version.starts_with(VERSION)) {
+            self.request(from, (one, two, version), message, notes);
         } else {
             return false;
         }
@@ -120,64 +128,69 @@ impl Rtsp {
     fn request(
         &mut self,
         from: Direction,
-        method: &[u8],
-        uri: &[u8],
-        sequence: Option<u32>,
+        (method, uri, version): (&[u8], &[u8], &[u8]),
         message: &Message<'_>,
         notes: &mut Notes<'_>,
     ) {
+        let is_client = from == Direction::Original;
         let what = match method {
+            b"SETUP" | b"PLAY" | b"RECORD" if !is_client => {
+                return notes.remark(Remark::WrongSide);
+            }
+            b"TEARDOWN" if !is_client && !version.starts_with(b"RTSP/2") => {
+                return notes.remark(Remark::WrongSide);
+            }
             b"SETUP" => {
-                if from == Direction::Reply {
-                    return notes.remark(Remark::WrongSide);
-                }
                 let offered = message.field(&["transport"]).unwrap_or_default();
-                Request::Setup(group_of(uri), transport::read(offered, notes))
+                Request::Setup(transport::read(offered, notes))
             }
             b"PLAY" | b"RECORD" => Request::Play,
-            b"TEARDOWN" => {
-                let named = group_of(uri);
-                let one = self.streams.iter().any(|stream| stream.group == named);
-                self.streams.retain(|stream| {
-                    let ends = !one || stream.group == named;
-                    if ends {
-                        notes.withdraw(stream.group);
-                    }
-                    !ends
-                });
-                return;
-            }
+            b"TEARDOWN" => Request::Teardown,
             _ => return,
         };
-        let Some(sequence) = sequence else { return notes.remark(Remark::Malformed) };
+        let Some(sequence) = message.field(&["cseq"]).and_then(number) else {
+            return notes.remark(Remark::Malformed);
+        };
         if self.asked.is_full() {
             self.asked.remove(0);
         }
-        self.asked.push(Asked { sequence, what });
+        let session = session_of(message);
+        self.asked.push(Asked { by: from, sequence, what, uri: group(hashed(uri)), session });
     }
 
     fn answer(
         &mut self,
         from: Direction,
         status: u16,
-        sequence: Option<u32>,
         message: &Message<'_>,
         notes: &mut Notes<'_>,
     ) {
-        if from == Direction::Original || status < 200 {
+        if status < 200 {
             return;
         }
-        let asked = self.asked.iter().position(|asked| Some(asked.sequence) == sequence);
-        let asked = asked.map(|at| self.asked.remove(at).what);
+        let sequence = message.field(&["cseq"]).and_then(number);
+        let is_its =
+            |asked: &Asked| asked.by == from.reversed() && Some(asked.sequence) == sequence;
+        let asked = self.asked.iter().position(is_its).map(|at| self.asked.remove(at));
         let transport = message.field(&["transport"]);
         if status != 200 {
             return;
         }
-        match (asked, transport) {
-            (Some(Request::Setup(group, offered)), Some(chosen)) => {
+        let Some(Asked { what, uri, session, .. }) = asked else {
+            if from == Direction::Reply && transport.is_some() {
+                notes.remark(Remark::Unasked);
+            }
+            return;
+        };
+        match what {
+            Request::Setup(offered) => {
+                let Some(chosen) = transport else { return };
                 let lifetime = patience(message.field(&["session"]).unwrap_or_default());
                 if let Some((client, server)) = agreed(&offered, chosen, notes) {
-                    let stream = Stream { group, client, server, lifetime };
+                    let session = session_of(message).or(session);
+                    let stream = Stream { uri, session, client, server, lifetime };
+                    // It may be set up anew, at other ports.
+                    self.forget(|old| (old.uri, old.session) == (uri, session), notes);
                     announce(stream, notes);
                     if self.streams.is_full() {
                         self.streams.remove(0);
@@ -185,14 +198,40 @@ impl Rtsp {
                     self.streams.push(stream);
                 }
             }
-            (Some(Request::Play), _) => {
-                for stream in &self.streams {
+            Request::Play => {
+                for stream in self.streams.iter().filter(|stream| stream.is_of(session)) {
                     announce(*stream, notes);
                 }
             }
-            (None, Some(_)) => notes.remark(Remark::Unasked),
-            (Some(Request::Setup(..)) | None, None) => {}
+            Request::Teardown => {
+                let names = |stream: &Stream| stream.uri == uri && stream.is_of(session);
+                let one = self.streams.iter().any(names);
+                self.forget(|it| it.is_of(session) && (!one || names(it)), notes);
+            }
         }
+    }
+
+    /// Takes back what some streams have announced.
+    fn forget(&mut self, which: impl Fn(&Stream) -> bool, notes: &mut Notes<'_>) {
+        self.streams.retain(|stream| {
+            let ends = which(stream);
+            if ends {
+                notes.withdraw(stream.group());
+            }
+            !ends
+        });
+    }
+}
+
+impl Stream {
+    /// Whether it is of this session, as far as is said.
+    fn is_of(&self, session: Option<u32>) -> bool {
+        session.is_none() || self.session.is_none() || self.session == session
+    }
+
+    /// Of what it announces.
+    fn group(&self) -> u32 {
+        (self.uri ^ self.session.unwrap_or_default()).max(1)
     }
 }
 
@@ -216,8 +255,8 @@ fn agreed(
 }
 
 fn announce(stream: Stream, notes: &mut Notes<'_>) {
-    let Stream { group, client, server, lifetime } = stream;
-    let how = (lifetime, group);
+    let Stream { client, server, lifetime, .. } = stream;
+    let how = (lifetime, stream.group());
     let places = [Some((client.media, server.map(|it| it.media)))];
     let reports = client.control.map(|port| (port, server.and_then(|it| it.control)));
     for (port, source_port) in places.into_iter().chain([reports]).flatten() {
@@ -249,10 +288,11 @@ fn expect(
     });
 }
 
-/// The group of what the stream with this URI announces. TEARDOWN names a stream as its SETUP has, or something else
-/// that stands for all (RFC 2326 §10.7).
-fn group_of(uri: &[u8]) -> u32 {
-    group(hashed(uri))
+/// The session that a message is about: `Session: 12345678;timeout=60`.
+fn session_of(message: &Message<'_>) -> Option<u32> {
+    let field = message.field(&["session"])?;
+    let id = field.split(|octet| *octet == b';').next()?.trim_ascii();
+    Some(group(hashed(id)))
 }
 
 /// How long the server keeps the session: `Session: 12345678;timeout=60`.

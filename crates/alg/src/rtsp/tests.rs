@@ -57,8 +57,8 @@ fn the_answer_to_a_setup_announces_both_pairs() {
         (Reply, answer("200 OK", 3, ""), PAIRS),
         (Original, request("PAUSE", 4, ""), &[]),
         (Reply, answer("200 OK", 4, ""), &[]),
-        (Original, request("TEARDOWN", 5, ""), &["- group 0"]),
-        (Reply, answer("200 OK", 5, ""), &[]),
+        (Original, request("TEARDOWN", 5, ""), &[]),
+        (Reply, answer("200 OK", 5, ""), &["- group 0"]),
         (Original, request("PLAY", 6, ""), &[]),
         (Reply, answer("200 OK", 6, ""), &[]),
     ]);
@@ -79,16 +79,75 @@ fn a_teardown_ends_what_it_names() {
             (Reply, answer("200 OK", 2, &transport(4590)), &[picture]),
             (Original, request("PLAY", 3, ""), &[]),
             (Reply, answer("200 OK", 3, ""), &[sound, picture]),
-            (Original, request_of("/1", "TEARDOWN", 4, ""), &["- group 0"]),
+            (Original, request_of("/1", "TEARDOWN", 4, ""), &[]),
+            (Reply, answer("200 OK", 4, ""), &["- group 0"]),
             (Original, request("PLAY", 5, ""), &[]),
             (Reply, answer("200 OK", 5, ""), &[picture]),
             (Original, request_of("/1", "SETUP", 6, &transport(4588)), &[]),
             (Reply, answer("200 OK", 6, &transport(4588)), &[sound]),
-            (Original, request_of(all, "TEARDOWN", 7, ""), &["- group 1", "- group 0"]),
+            (Original, request_of(all, "TEARDOWN", 7, ""), &[]),
+            (Reply, answer("200 OK", 7, ""), &["- group 1", "- group 0"]),
             (Original, request("PLAY", 8, ""), &[]),
             (Reply, answer("200 OK", 8, ""), &[]),
         ]);
     }
+}
+
+/// Who ends what, in which words, and what is taken back. The group of the stream that was set up is 0.
+#[test_case(Original, "TEARDOWN rtsp://192.0.2.1/film RTSP/1.0", "200 OK", &[], &["- group 0"]; "the client")]
+#[test_case(Original, "TEARDOWN rtsp://192.0.2.1/film RTSP/1.0", "459 Aggregate Operation Not Allowed", &[], &[]; "the client in vain")]
+#[test_case(Reply, "TEARDOWN rtsp://192.0.2.1/film RTSP/1.0", "200 OK", &["! wrong_side"], &[]; "the server")]
+#[test_case(Reply, "TEARDOWN rtsp://192.0.2.1/film RTSP/2.0", "200 OK", &[], &["- group 0"]; "the server in version 2")]
+#[test_case(Reply, "PLAY rtsp://192.0.2.1/film RTSP/1.0", "200 OK", &["! wrong_side"], &[]; "the server plays")]
+fn a_stream_ends(from: Direction, start: &str, status: &str, asked: &[&str], answered: &[&str]) {
+    let transport = "Transport: RTP/AVP;unicast;client_port=4588\n";
+    run(&[
+        (Original, request("SETUP", 1, transport), &[]),
+        (Reply, answer("200 OK", 1, transport), &["udp 192.0.2.1 > 10.0.0.1:4588 90s"]),
+        (from, wire(&format!("{start}\nCSeq: 2\nSession: 1\n\n")), asked),
+        // Not by its own word.
+        (from, answer(status, 2, ""), &[]),
+        (from.reversed(), answer(status, 2, ""), answered),
+    ]);
+}
+
+/// One conversation may be about more than one session, of the same streams even.
+#[test]
+fn a_session_s_end_leaves_the_other_session() {
+    let transport = |port: u16| format!("Transport: RTP/AVP;unicast;client_port={port}\n");
+    let agreed = |sequence: u32, session: &str, more: &str| {
+        wire(&format!("RTSP/1.0 200 OK\nCSeq: {sequence}\nSession: {session}\n{more}\n"))
+    };
+    let [one, two] = ["udp 192.0.2.1 > 10.0.0.1:4588 60s", "udp 192.0.2.1 > 10.0.0.1:4590 60s"];
+    run(&[
+        (Original, request("SETUP", 1, &transport(4588)), &[]),
+        (Reply, agreed(1, "one", &transport(4588)), &[one]),
+        (Original, request("SETUP", 2, &transport(4590)), &[]),
+        (Reply, agreed(2, "two", &transport(4590)), &[two]),
+        (Original, request("PLAY", 3, "Session: two\n"), &[]),
+        (Reply, agreed(3, "two", ""), &[two]),
+        (Original, request("TEARDOWN", 4, "Session: one\n"), &[]),
+        (Reply, agreed(4, "one", ""), &["- group 0"]),
+        (Original, request("PLAY", 5, ""), &[]),
+        (Reply, agreed(5, "two", ""), &[two]),
+        (Original, request("TEARDOWN", 6, "Session: two\n"), &[]),
+        (Reply, agreed(6, "two", ""), &["- group 1"]),
+    ]);
+}
+
+/// The old ports are no stream's any more.
+#[test]
+fn a_stream_may_be_set_up_anew() {
+    let transport = |port: u16| format!("Transport: RTP/AVP;unicast;client_port={port}\n");
+    let [old, new] = ["udp 192.0.2.1 > 10.0.0.1:4588 90s", "udp 192.0.2.1 > 10.0.0.1:4590 90s"];
+    run(&[
+        (Original, request("SETUP", 1, &transport(4588)), &[]),
+        (Reply, answer("200 OK", 1, &transport(4588)), &[old]),
+        (Original, request("SETUP", 2, &transport(4590)), &[]),
+        (Reply, answer("200 OK", 2, &transport(4590)), &["- group 0", new]),
+        (Original, request("PLAY", 3, ""), &[]),
+        (Reply, answer("200 OK", 3, ""), &[new]),
+    ]);
 }
 
 /// What is asked for, what is answered, and what is noted of both.
