@@ -12,6 +12,7 @@
 //! - What is another protocol's opens nothing, and nothing after it does, as with FTP: a web page can have a browser
 //!   behind the box say `PRIVMSG` in the body of a request.
 //! - After `STARTTLS` has succeeded the conversation is encrypted and not read.
+//! - A client that says `QUIT` takes back what it has offered. That of others, which its server tells it, is none of its own.
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use core::str::{self, FromStr};
@@ -29,6 +30,8 @@ const TCP: u8 = 6;
 const LINE: usize = 1024;
 /// The mark around a CTCP message.
 const MARK: u8 = 1;
+/// The group of all that is offered.
+const OFFERS: u32 = 1;
 
 /// An IRC client's connection to its server.
 #[derive(Debug, Default)]
@@ -51,8 +54,13 @@ impl Dialogue for Irc {
                         if verb.eq_ignore_ascii_case(b"PRIVMSG") && !self.foreign.is_spoken() {
                             offered(parameters, notes);
                         }
+                        if verb.eq_ignore_ascii_case(b"QUIT") {
+                            notes.withdraw(OFFERS);
+                        }
                     }
-                    Direction::Reply if self.security && verb == b"670" => return Progress::Stop,
+                    Direction::Reply if verb == b"670" && self.security => return Progress::Stop,
+                    Direction::Reply if verb == b"670" => notes.remark(Remark::Unasked),
+                    Direction::Reply if verb == b"691" => self.security = false,
                     Direction::Reply => {}
                 }
                 Progress::Read(taken)
@@ -133,7 +141,10 @@ fn offered(parameters: &[u8], notes: &mut Notes<'_>) {
         1024.. => {
             let any = notes.options.third_party;
             let source = if any { Announcement::any_host(client) } else { server };
-            notes.expect(Announcement::once(TCP, Direction::Reply, source, (client, port)));
+            notes.expect(Announcement {
+                group: OFFERS,
+                ..Announcement::once(TCP, Direction::Reply, source, (client, port))
+            });
         }
     }
 }
@@ -232,9 +243,28 @@ mod tests {
     }
 
     #[test]
+    fn who_quits_takes_back_what_it_has_offered() {
+        let mut talk = Talk::new(Irc::default(), [40_000, 6667], OPEN);
+        for port in [5555, 5556] {
+            let line = format!("PRIVMSG bob :\u{1}DCC SEND x 167772161 {port}\u{1}\r\n");
+            assert_eq!(talk.stream(CLIENT, line.as_bytes()).1.len(), 1);
+        }
+        assert_eq!(talk.stream(SERVER, b":bob!b@host QUIT :gone\r\n").1, [""; 0]);
+        assert_eq!(talk.stream(CLIENT, b"PRIVMSG bob :QUIT\r\n").1, [""; 0]);
+        assert_eq!(talk.stream(CLIENT, b"QUIT :gone\r\n").1, ["- group 0"]);
+    }
+
+    #[test]
     fn encryption_ends_the_reading() {
         let mut talk = Talk::new(Irc::default(), [40_000, 6667], OPEN);
-        assert_eq!(talk.stream(SERVER, b":irc 670 me :no\r\n").0, Progress::Read(17));
+        let unasked = vec!["! unasked".to_owned()];
+        assert_eq!(
+            talk.stream(SERVER, b":irc 670 me :no\r\n"),
+            (Progress::Read(17), unasked.clone())
+        );
+        assert_eq!(talk.stream(CLIENT, b"STARTTLS\r\n").0, Progress::Read(10));
+        assert_eq!(talk.stream(SERVER, b":irc 691 me :no\r\n"), (Progress::Read(17), vec![]));
+        assert_eq!(talk.stream(SERVER, b":irc 670 me :no\r\n"), (Progress::Read(17), unasked));
         assert_eq!(talk.stream(CLIENT, b"STARTTLS\r\n").0, Progress::Read(10));
         assert_eq!(talk.stream(SERVER, b":irc 670 me :go\r\n").0, Progress::Stop);
     }
