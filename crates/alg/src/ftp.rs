@@ -35,7 +35,9 @@
 //! | 220 | `REIN` | all (RFC 959 §4.1.1) |
 //! | 221, 421 | anything | all: the server closes the conversation |
 //!
-//! What is not here: `LPRT` (RFC 1639), transfers between two servers, and user names, paths, or what else
+//! - `LPRT` (RFC 1639) opens nothing, and is refused as `PORT` is.
+//!
+//! What is not here: transfers between two servers, and user names, paths, or what else
 //! one could forbid.
 
 mod asked;
@@ -59,7 +61,7 @@ use asked::{Asked, Waiting};
 use hidden::{Hidden, UNDIVIDED};
 use reply::{Replies, Reply};
 use target::Target;
-use telnet::Telnet;
+use telnet::without_telnet;
 use turns::{Answers, Number, Turns};
 
 const TCP: u8 = 6;
@@ -69,8 +71,9 @@ const LINE: usize = 1024;
 const CODE: usize = 4;
 const PORT: &[u8] = b"PORT";
 const EPRT: &[u8] = b"EPRT";
+const LPRT: &[u8] = b"LPRT";
 /// The commands that name where to connect to.
-const ACTIVE: [&[u8]; 2] = [PORT, EPRT];
+const ACTIVE: [&[u8]; 3] = [PORT, EPRT, LPRT];
 /// The commands that use a transfer's connection (RFC 959 §5.4, RFC 3659 §7).
 const TRANSFERS: [&[u8]; 7] = [b"RETR", b"STOR", b"STOU", b"APPE", b"LIST", b"NLST", b"MLSD"];
 /// What has been opened and can still be taken back: as much as one session may have announced.
@@ -204,6 +207,10 @@ impl Ftp {
                 // It never reaches the server.
                 return Course::Refuse(remark);
             }
+        } else if is(LPRT) {
+            if let Err(remark) = self.long_active(target::of_lprt(argument), number, notes) {
+                return Course::Refuse(remark);
+            }
         } else if is(b"PASV") {
             self.ask(number, Asked::Passive, notes);
         } else if is(b"EPSV") && argument.eq_ignore_ascii_case(b"ALL") {
@@ -263,6 +270,22 @@ impl Ftp {
             self.ask(number, Asked::Opened, notes);
             self.expect(SERVER, target, number, notes);
         }
+        Ok(())
+    }
+
+    /// The same by a command that is too rare for anything to be opened.
+    fn long_active(
+        &mut self,
+        target: Option<Target>,
+        number: Number,
+        notes: &mut Notes<'_>,
+    ) -> Result<(), Remark> {
+        match target {
+            Some(target) => target.check(notes.peers.speaker(CLIENT).0)?,
+            None if notes.options.strict => return Err(Remark::Malformed),
+            None => notes.remark(Remark::Malformed),
+        }
+        self.way = Some(number);
         Ok(())
     }
 
@@ -389,20 +412,10 @@ fn is_foreign(line: &[u8], verb: &[u8]) -> bool {
 }
 
 fn starts_like_a_command(line: &[u8]) -> bool {
-    line.first_chunk::<5>().is_some_and(|head| {
-        head.eq_ignore_ascii_case(b"PORT ") || head.eq_ignore_ascii_case(b"EPRT ")
+    line.split_first_chunk::<4>().is_some_and(|(head, rest)| {
+        rest.first() == Some(&b' ') && ACTIVE.iter().any(|name| head.eq_ignore_ascii_case(name))
     })
 }
-
-/// A line without Telnet's commands.
-fn without_telnet(line: &[u8]) -> ArrayVec<u8, LINE_ARRAY> {
-    let mut telnet = Telnet::default();
-    // A line is no longer than the array.
-    line.iter().filter_map(|octet| telnet.text(*octet)).take(LINE_ARRAY).collect()
-}
-
-/// A line without LF, with CR.
-const LINE_ARRAY: usize = LINE + 1;
 
 #[cfg(test)]
 mod tests;

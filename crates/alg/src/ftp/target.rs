@@ -3,6 +3,8 @@
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use core::str::{self, FromStr};
 
+use arrayvec::ArrayVec;
+
 use crate::Remark;
 
 /// Ports below are not for transfers (RFC 2577 §3).
@@ -39,10 +41,35 @@ pub(super) fn of_port(argument: &[u8]) -> Option<Target> {
 /// The host in a malformed argument of PORT, as the most lenient server might read it: with blanks and signs before
 /// numbers, numbers cut to an octet, and anything behind.
 pub(super) fn host_of_port(argument: &[u8]) -> Option<IpAddr> {
-    let mut fields = argument.split(|octet| *octet == b',');
-    let mut octets = [0; 4];
+    Some(Ipv4Addr::from(octets(&mut lenient_numbers(argument))?).into())
+}
+
+/// The argument of LPRT, as the most lenient server might read it: family, length of the address, address, length of the
+/// port, port (RFC 1639 §1).
+pub(super) fn of_lprt(argument: &[u8]) -> Option<Target> {
+    let mut numbers = lenient_numbers(argument);
+    let address = match octets(&mut numbers)? {
+        [4, 4] => Ipv4Addr::from(octets(&mut numbers)?).into(),
+        [6, 16] => Ipv6Addr::from(octets(&mut numbers)?).to_canonical(),
+        _ => return None,
+    };
+    let [2, high, low] = octets(&mut numbers)? else { return None };
+    Some(Target { address, port: u16::from_be_bytes([high, low]) })
+}
+
+fn octets<const COUNT: usize>(
+    numbers: &mut impl Iterator<Item = Option<u8>>,
+) -> Option<[u8; COUNT]> {
+    let mut octets = [0; COUNT];
     for octet in &mut octets {
-        let field = fields.next()?;
+        *octet = numbers.next()??;
+    }
+    Some(octets)
+}
+
+/// Numbers with commas between.
+fn lenient_numbers(argument: &[u8]) -> impl Iterator<Item = Option<u8>> {
+    argument.split(|octet| *octet == b',').map(|field| {
         // What isspace(3) calls so.
         let blanks = field.iter().take_while(|blank| matches!(blank, b' ' | b'\t'..=b'\r')).count();
         let (negative, digits) = match &field[blanks..] {
@@ -56,17 +83,48 @@ pub(super) fn host_of_port(argument: &[u8]) -> Option<IpAddr> {
         let number = digits[..count]
             .iter()
             .fold(0, |number: u8, digit| number.wrapping_mul(10).wrapping_add(digit - b'0'));
-        *octet = if negative { number.wrapping_neg() } else { number };
-    }
-    Some(Ipv4Addr::from(octets).into())
+        Some(if negative { number.wrapping_neg() } else { number })
+    })
 }
 
-/// The host in a malformed argument of EPRT, likewise.
+/// The host in a malformed argument of EPRT, likewise: as getaddrinfo(3) reads it. A name may be anybody's, and the
+/// unspecified address stands for it. `None` if there is none.
 pub(super) fn host_of_eprt(argument: &[u8]) -> Option<IpAddr> {
     let (delimiter, rest) = delimited(argument)?;
-    let address = rest.split(|octet| *octet == delimiter).nth(1)?;
-    let address: IpAddr = str::from_utf8(address.trim_ascii()).ok()?.parse().ok()?;
-    Some(address.to_canonical())
+    let text = rest.split(|octet| *octet == delimiter).nth(1)?.trim_ascii();
+    // A zone (RFC 4007 §11), or what else the reading ends at.
+    let text = text.split(|octet| *octet == b'%' || octet.is_ascii_whitespace()).next()?;
+    if text.is_empty() {
+        return None;
+    }
+    let address = str::from_utf8(text).ok().and_then(|text| text.parse().ok());
+    let address = address.or_else(|| Some(old_address(text)?.into()));
+    Some(address.map_or(Ipv4Addr::UNSPECIFIED.into(), |it: IpAddr| it.to_canonical()))
+}
+
+/// An address as inet_aton(3) reads it: of one to four numbers, the last of which fills what is left, each in decimal, octal
+/// or hexadecimal digits.
+fn old_address(text: &[u8]) -> Option<Ipv4Addr> {
+    let mut parts = ArrayVec::<u32, 4>::new();
+    for part in text.split(|octet| *octet == b'.') {
+        let (digits, radix) = match part {
+            [b'0', b'x' | b'X', digits @ ..] => (digits, 16),
+            [b'0', _, ..] => (part, 8),
+            digits => (digits, 10),
+        };
+        // No sign.
+        digits.first()?.is_ascii_alphanumeric().then_some(())?;
+        let number = u32::from_str_radix(str::from_utf8(digits).ok()?, radix).ok()?;
+        parts.try_push(number).ok()?;
+    }
+    let (last, first) = parts.split_last()?;
+    let mut bits = 0;
+    let mut left = u32::BITS;
+    for part in first {
+        left -= 8;
+        bits |= u32::from(u8::try_from(*part).ok()?) << left;
+    }
+    last.checked_shr(left).unwrap_or(0).eq(&0).then(|| Ipv4Addr::from_bits(bits | last))
 }
 
 /// The text of a 227. RFC 959 does not say where in it the numbers stand (RFC 1123 §4.1.2.6): clients take

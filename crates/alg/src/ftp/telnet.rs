@@ -1,6 +1,10 @@
 //! Telnet's commands (RFC 854) among those of FTP: a client interrupts by `IAC IP IAC DM` before `ABOR` (RFC 959 §4.1.3),
 //! and a server may take such out anywhere.
 
+use arrayvec::ArrayVec;
+
+use super::LINE;
+
 const IAC: u8 = 255;
 const WILL: u8 = 251;
 const DONT: u8 = 254;
@@ -29,4 +33,14 @@ impl Telnet {
         *self = next;
         text
     }
+}
+
+/// A line without LF, with CR.
+const LINE_ARRAY: usize = LINE + 1;
+
+/// A line, or the beginning of one, without Telnet's commands.
+pub(super) fn without_telnet(line: &[u8]) -> ArrayVec<u8, LINE_ARRAY> {
+    let mut telnet = Telnet::default();
+    // A line is no longer than the array.
+    line.iter().filter_map(|octet| telnet.text(*octet)).take(LINE_ARRAY).collect()
 }
