@@ -83,4 +83,19 @@ mod tests {
             assert_eq!((destination, destination_port), CLIENT);
         }
     }
+
+    #[test_case(1023, &[Remark::PrivilegedPort]; "a privileged port")]
+    #[test_case(0, &[Remark::PrivilegedPort]; "port zero")]
+    #[test_case(1024, &[]; "the lowest port")]
+    fn a_transfer_goes_to_no_privileged_port(port: u16, remarks: &[Remark]) {
+        let peers = Peers { ends: [(CLIENT.0, port), SERVER] };
+        let mut notes = Notes::new(&peers, Options::default());
+        Reader::new(Protocol::Tftp).datagram(
+            Direction::Original,
+            b"\0\x01name\0octet\0",
+            &mut notes,
+        );
+        assert_eq!(notes.remarks(), remarks);
+        assert_eq!(notes.announcements().len(), 1 - remarks.len());
+    }
 }

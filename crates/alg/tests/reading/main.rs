@@ -4,4 +4,5 @@
 mod corpus;
 mod dialogues;
 mod harness;
+mod hostile;
 mod messages;
