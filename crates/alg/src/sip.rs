@@ -157,7 +157,11 @@ impl Sip {
             }
             return;
         }
+        if invited && status > 100 && !self.calls.may_answer(from, id, notes) {
+            return notes.remark(Remark::Unasked);
+        }
         if invited && status > 100 {
+            self.calls.rings(from, id, notes);
             self.contact(from, id, Said::Answer, fields, notes);
         }
         let lifetime = (status < 200).then_some(RINGING);

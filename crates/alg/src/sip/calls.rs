@@ -39,6 +39,8 @@ pub(super) struct Calls {
 struct Call {
     id: u64,
     media: Media,
+    /// Who has said the last INVITE.
+    inviter: Option<Direction>,
     /// Who has made the last offer.
     offered: Option<Direction>,
     /// Where each side wants later requests to go.
@@ -69,6 +71,9 @@ impl Calls {
     ) {
         let id = hashed(id);
         let strict = notes.options.strict;
+        if said == Said::Invitation {
+            self.last(id, notes.room).inviter = Some(from);
+        }
         let known = self.find(id);
         if known.is_none() && strict && said == Said::Answer {
             return notes.remark(Remark::Unasked);
@@ -101,7 +106,7 @@ impl Calls {
     }
 
     /// A side says in an INVITE, or in an answer to one, where it wants later requests of the call to go. For now it is
-    /// ringing.
+    /// ringing; with strictness, once it is answered.
     pub(super) fn contact(
         &mut self,
         from: Direction,
@@ -110,12 +115,24 @@ impl Calls {
         place: Place,
         notes: &mut Notes<'_>,
     ) {
-        let id = hashed(id);
-        if self.find(id).is_none() && notes.options.strict && said == Said::Answer {
-            return;
+        self.last(hashed(id), notes.room).contacts[from.index()] = Some(place);
+        if said == Said::Answer || !notes.options.strict {
+            place.expect(from, RINGING, notes);
         }
-        self.last(id, notes.room).contacts[from.index()] = Some(place);
-        place.expect(from, RINGING, notes);
+    }
+
+    /// Whether the side that speaks may answer an INVITE: with strictness only one that the other side has said.
+    pub(super) fn may_answer(&self, from: Direction, id: &[u8], notes: &Notes<'_>) -> bool {
+        let inviter = self.find(hashed(id)).and_then(|call| call.inviter);
+        !notes.options.strict || inviter == Some(from.reversed())
+    }
+
+    /// The side that speaks rings: now the other side's later requests are agreed to.
+    pub(super) fn rings(&self, from: Direction, id: &[u8], notes: &mut Notes<'_>) {
+        let call = self.find(hashed(id)).filter(|_| notes.options.strict);
+        if let Some(place) = call.and_then(|call| call.contacts[from.reversed().index()]) {
+            place.expect(from.reversed(), RINGING, notes);
+        }
     }
 
     /// The side that speaks has taken the call, as the one of this tag: it lasts until it is ended.

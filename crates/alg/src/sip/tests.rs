@@ -559,6 +559,33 @@ fn a_call_lasts_until_its_last_dialog_ends() {
     assert_eq!(talk.datagram(Reply, &end(["b", "a"])), ["- group 0"]);
 }
 
+/// With strictness a caller's Contact opens when the other side answers, and not by the caller's own word.
+#[test]
+fn a_strict_caller_is_called_when_it_is_answered() {
+    let invite = tagged("INVITE sip:b@b.example SIP/2.0", "1 INVITE", ["a", ""], "10.0.0.1:5070");
+    let trying = answer("100 Trying", "1", "1 INVITE", "");
+    let ringing = tagged("SIP/2.0 180 Ringing", "1 INVITE", ["a", "b"], "192.0.2.1:5080");
+    let own = tagged("SIP/2.0 200 OK", "1 INVITE", ["a", "b"], "10.0.0.1:5070");
+    let stranger = answer("200 OK", "2", "1 INVITE", &audio(OUTSIDE, 40_000, ""));
+    run(
+        STRICT,
+        &[
+            (Original, invite, &[]),
+            (Original, own, &["! unasked"]),
+            (Reply, stranger, &["! unasked"]),
+            (Reply, trying, &[]),
+            (
+                Reply,
+                ringing,
+                &[
+                    "udp 192.0.2.1 > 10.0.0.1:5070 200s sip standing",
+                    "udp 10.0.0.1 > 192.0.2.1:5080 200s sip standing",
+                ],
+            ),
+        ],
+    );
+}
+
 #[test_case(b"     ", &[]; "white space")]
 #[test_case(b"\r\n\r\n", &[]; "empty lines")]
 #[test_case(b"\x00\x01\x00\x00\x21\x12\xa4\x42", &["! malformed"]; "no text")]
