@@ -4,18 +4,19 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 RUSTFLAGS="-C target-cpu=x86-64-v3" cargo build --quiet --release --package perf --target-dir target/perf
 binary=target/perf/release/perf
-count() { # scenario sessions packets
+count() { # scenario sessions packets, options of callgrind
     local out
     out=$(mktemp)
-    valgrind --tool=callgrind --callgrind-out-file=/dev/null "$binary" "$1" "$2" "$3" 2>"$out" >/dev/null
+    valgrind --tool=callgrind "${@:4}" --callgrind-out-file=/dev/null "$binary" "$1" "$2" "$3" 2>"$out" >/dev/null
     grep -o 'Collected : [0-9]*' "$out" | grep -o '[0-9]*'
     rm -f "$out"
 }
-each() { # scenario
-    echo $(( ($(count "$1" 64 35200) - $(count "$1" 64 3200)) / 32000 ))
+each() { # scenario, options of callgrind
+    echo $(( ($(count "$1" 64 35200 "${@:2}") - $(count "$1" 64 3200 "${@:2}")) / 32000 ))
 }
 for scenario in udp4 tcp4 udp6; do
-    echo "$scenario established: $(each "$scenario") instructions a packet"
+    shard=$(each "$scenario" --toggle-collect='*Shard*process*')
+    echo "$scenario established: $(each "$scenario") instructions a packet, of which the shard's are $shard"
     stays=$(each "$scenario:stays")
     handed=$(each "$scenario:handed")
     passed=$(each "$scenario:passed")
