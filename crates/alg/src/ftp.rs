@@ -82,7 +82,7 @@ const CLIENT: Direction = Direction::Original;
 const SERVER: Direction = Direction::Reply;
 
 /// An FTP control connection.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Ftp {
     lines: [Lines; 2],
     /// In the client's line that is not read.

@@ -40,7 +40,7 @@ use signalling::Signalling;
 pub(crate) use control::H245;
 
 /// A conversation of RAS, which comes in datagrams, or of call signalling, which comes over TCP.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct H323 {
     /// Of a conversation in datagrams.
     registration: Option<Box<Registration>>,

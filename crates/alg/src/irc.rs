@@ -34,7 +34,7 @@ const MARK: u8 = 1;
 const OFFERS: u32 = 1;
 
 /// An IRC client's connection to its server.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Irc {
     lines: [Lines; 2],
     /// The client has asked for encryption.

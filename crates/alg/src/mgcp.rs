@@ -29,7 +29,7 @@ const COMMANDS: usize = 32;
 const MESSAGES: usize = 32;
 
 /// An MGCP conversation.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Mgcp {
     asked: ArrayVec<Asked, COMMANDS>,
     /// The one heard of last is last.
@@ -39,14 +39,14 @@ pub(crate) struct Mgcp {
 }
 
 /// A command whose answer may describe media.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Asked {
     transaction: u32,
     by: Direction,
     connection: Name,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Connection {
     name: Name,
     media: Media,

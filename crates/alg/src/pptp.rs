@@ -41,7 +41,7 @@ const CONNECTED: u8 = 1;
 const STOPPED: u8 = 1;
 
 /// A PPTP control connection.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Pptp {
     asked: ArrayVec<Asked, CALLS>,
     /// Calls that are agreed on, the one agreed on last last.
@@ -53,7 +53,7 @@ pub(crate) struct Pptp {
 }
 
 /// A call that both sides have agreed on.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Call {
     group: u32,
     /// The side of the PNS: it asks for outgoing calls and is asked for incoming ones (§2.7, §2.9).
@@ -63,7 +63,7 @@ struct Call {
 }
 
 /// A call that one side has asked for.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Asked {
     /// The type of its request.
     request: u16,

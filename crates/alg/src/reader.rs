@@ -30,7 +30,7 @@ pub enum Reading {
 ///
 /// A segment that is refused must not reach the endpoint; its announcements count for nothing. What the
 /// reader has of it stays: when it is sent again it is refused again.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Reader {
     protocol: Protocol,
     dialogue: Speaking,
@@ -39,7 +39,7 @@ pub struct Reader {
     stopped: bool,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Speaking {
     Ftp(Ftp),
     Irc(Irc),

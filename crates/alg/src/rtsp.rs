@@ -39,7 +39,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const LONGEST_PATIENCE: Duration = Duration::from_mins(10);
 
 /// An RTSP conversation.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Rtsp {
     framings: [Framing; 2],
     asked: ArrayVec<Asked, STREAMS>,
@@ -47,7 +47,7 @@ pub(crate) struct Rtsp {
 }
 
 /// A request whose answer matters.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Asked {
     by: Direction,
     sequence: u32,
@@ -58,7 +58,7 @@ struct Asked {
     session: Option<u32>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Request {
     /// With the client's ports of each transport that it can do.
     Setup(Transports),

@@ -32,7 +32,7 @@ use calls::{Calls, Said};
 use places::{Place, Registrations, expect_answers};
 
 /// A SIP conversation.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Sip {
     calls: Calls,
     registrations: Registrations,

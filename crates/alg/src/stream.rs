@@ -35,7 +35,7 @@ const ISLANDS: usize = 4;
 pub(crate) const IDLE: usize = 1024;
 
 /// What has come in one direction.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Stream {
     course: Course,
     /// The number of its very first octet, if that is known.

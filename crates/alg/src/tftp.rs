@@ -14,7 +14,7 @@ const READ_REQUEST: u16 = 1;
 const WRITE_REQUEST: u16 = 2;
 
 /// A TFTP request's conversation.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Tftp;
 
 impl Dialogue for Tftp {

@@ -9,6 +9,7 @@ use wire::{TcpFlags, Transport};
 use crate::frame::{Frame, ReceiveFlags, Verdict};
 use crate::listing::SessionView;
 use crate::screen::{Kind, screen};
+use crate::shard::{Predecessor, Question};
 use crate::{Cut, DropReason, ParentId, Shard, WorkerId, owner};
 
 mod probe;
@@ -18,7 +19,7 @@ pub use probe::{Probe, ProbeNumbers};
 /// One step on a packet's way.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {
-    /// Which: `parse`, `screen`, `owner`, `session`, `window`, `state`, `expectation`, `rule`, `policy`, `limits`.
+    /// Which: `parse`, `screen`, `owner`, `session`, `window`, `state`, `gateway`, `expectation`, `rule`, `policy`, `limits`.
     pub name: &'static str,
     /// Whether the packet got past it.
     pub passed: bool,
@@ -98,25 +99,40 @@ impl<F: Frame, M: Memory> Shard<F, M> {
             Err(reason) => return writer.stop("screen", reason),
         };
         writer.pass("screen", "nothing against addresses, options or length");
-        if kind != Kind::Tracked {
-            writer.pass("session", "passes without a session");
-            let Writer { steps } = writer;
-            return Explanation { steps, verdict: Verdict::Forward, rule: None, session: None };
+        match kind {
+            Kind::Tracked => {}
+            // What is asked about bears no quotation, and is whole.
+            Kind::IcmpError => {
+                if let Err(fault) = wire::parse_quoted(frame.as_ref(), &descriptor) {
+                    return writer.stop("parse", fault);
+                }
+            }
+            Kind::Untracked | Kind::Fragment => {
+                writer.pass("session", "passes without a session");
+                let Writer { steps } = writer;
+                return Explanation { steps, verdict: Verdict::Forward, rule: None, session: None };
+            }
         }
         let worker = owner::owner(&descriptor, self.workers());
         writer.pass("owner", format!("worker {}", worker.0));
         let (key, side) = self.key_of(&descriptor, probe.in_port);
+        let mut stale = None;
         match self.find(now, &key) {
             Found::Live(slot) => {
-                return self.explain_known(now, probe, writer, slot, side, &descriptor);
+                return self.explain_known(now, probe, writer, (slot, side), &descriptor);
             }
-            Found::Stale(_) => writer.pass("session", "one is there, but its timeout is over"),
+            Found::Stale(slot) => {
+                stale = Some(slot);
+                writer.pass("session", "one is there, but its timeout is over");
+            }
             Found::Nothing => match self.epitaph_of(&key, now) {
                 Some(words) => writer.pass("session", words),
                 None => writer.pass("session", "none, and none is remembered"),
             },
         }
-        self.explain_unknown(now, writer, probe, &descriptor, None)
+        let question =
+            Question { descriptor: &descriptor, octets: &frame.octets, port: probe.in_port };
+        self.explain_unknown(now, writer, &question, Predecessor { stale, succeeded: None })
     }
 
     fn explain_known(
@@ -124,8 +140,7 @@ impl<F: Frame, M: Memory> Shard<F, M> {
         now: Time,
         probe: &Probe,
         mut writer: Writer,
-        slot: Slot,
-        side: session::Side,
+        (slot, side): (Slot, session::Side),
         descriptor: &wire::Descriptor,
     ) -> Explanation {
         let view = self.view(now, slot);
@@ -135,13 +150,27 @@ impl<F: Frame, M: Memory> Shard<F, M> {
             "session",
             format!("living, {} {}, {} direction", view.protocol, view.state, direction.name()),
         );
+        let anew = self.decision_anew(now, slot);
+        let rule = match &anew {
+            None => view.rule,
+            Some(Some(decision)) => {
+                let allows = "it has changed since, and allows the session as it is now";
+                writer.pass("policy", allows);
+                decision.rule
+            }
+            Some(None) => {
+                let explanation = writer.stop("policy", Cut::PolicyChanged);
+                return Explanation { session: Some(view), ..explanation };
+            }
+        };
         if !self.is_right_side(slot, descriptor, probe.in_port, direction) {
             return writer.stop("session", Cut::WrongSide);
         }
-        let rule = view.rule;
         let mut track = entry.track;
-        let continued = continued(probe, &track, direction);
+        let octets = continued(probe, &track, direction).unwrap_or(*probe).octets();
+        let continued = wire::parse(&octets).ok();
         let descriptor = continued.as_ref().unwrap_or(descriptor);
+        let question = Question { descriptor, octets: &octets, port: probe.in_port };
         if let (Track::Tcp(track), Transport::Tcp(segment)) = (&track, &descriptor.transport) {
             writer.pass("window", track.window_numbers(direction, segment).to_string());
         }
@@ -149,12 +178,20 @@ impl<F: Frame, M: Memory> Shard<F, M> {
             track::Judgement::Refuse(refusal) => writer.stop("state", refusal),
             track::Judgement::Reopen => {
                 writer.pass("state", "begins a new session in the place of this one");
-                self.explain_unknown(now, writer, probe, descriptor, Some(slot))
+                let before = Predecessor { stale: None, succeeded: Some(slot) };
+                self.explain_unknown(now, writer, &question, before)
             }
             track::Judgement::Pass | track::Judgement::Ended => {
                 writer.pass("state", format!("fits; the state is then {}", track.state_name()));
-                let Writer { steps } = writer;
-                Explanation { steps, verdict: Verdict::Forward, rule: None, session: None }
+                let anew = anew.flatten();
+                let way = (slot, direction);
+                match self.refused_by_gateway(now, &question, way, &track, anew.as_ref()) {
+                    Some(reason) => writer.stop("gateway", reason),
+                    None => {
+                        let Writer { steps } = writer;
+                        Explanation { steps, verdict: Verdict::Forward, rule: None, session: None }
+                    }
+                }
             }
         };
         Explanation { rule: explanation.rule.or(rule), session: Some(view), ..explanation }
@@ -164,10 +201,10 @@ impl<F: Frame, M: Memory> Shard<F, M> {
         &self,
         now: Time,
         mut writer: Writer,
-        probe: &Probe,
-        descriptor: &wire::Descriptor,
-        successor_of: Option<Slot>,
+        question: &Question<'_>,
+        before: Predecessor,
     ) -> Explanation {
+        let Question { descriptor, port, .. } = *question;
         let snapshot = self.snapshot();
         let strict = Track::open(descriptor);
         let just_started = self.picks_up(now);
@@ -175,12 +212,12 @@ impl<F: Frame, M: Memory> Shard<F, M> {
         if let Err(refusal) = strict
             && !(is_tcp && (just_started || snapshot.policy.any_loose()))
         {
-            return writer.stop("state", self.stray(now, descriptor, probe.in_port, refusal));
+            return writer.stop("state", self.stray(now, descriptor, port, refusal));
         }
         if let Ok(track) = &strict
-            && let Some((rule, gateway, parent)) =
-                self.announced(now, descriptor, probe.in_port, probe.call())
+            && let Some((grant, gateway, parent)) = self.announced(now, question, before.stale)
         {
+            let rule = grant.rule;
             let ParentId { worker, slot, created } = parent;
             let parent = format!("{}-{slot}-{}", worker.0, created.as_millis());
             let name = rule.and_then(|rule| snapshot.policy.rule(rule));
@@ -189,14 +226,13 @@ impl<F: Frame, M: Memory> Shard<F, M> {
                 "announced to the gateway {gateway} by session {parent}: it comes under that one's rule, {name}"
             );
             writer.pass("expectation", detail);
-            let member = self.member_of(descriptor, probe.in_port, rule, track);
-            if let Err(cut) = self.admits(now, &member, successor_of) {
-                return Explanation { rule, ..writer.stop("limits", cut) };
+            if let Err(reason) = self.admits(now, question, &grant, track, before) {
+                return Explanation { rule, ..writer.stop(step_of(reason), reason) };
             }
             let Writer { steps } = writer;
             return Explanation { steps, verdict: Verdict::Forward, rule, session: None };
         }
-        let query = self.query_of(descriptor, probe.in_port);
+        let query = self.query_of(descriptor, port);
         let zone = |zone| snapshot.topology.zone_name(zone).to_owned();
         writer.pass("state", "may open a session, if the policy allows it");
         writer.pass("policy", format!("from zone {} to zone {}", zone(query.from), zone(query.to)));
@@ -222,7 +258,7 @@ impl<F: Frame, M: Memory> Shard<F, M> {
         let track = match track {
             Ok(track) => track,
             Err(refusal) => {
-                let reason = self.stray(now, descriptor, probe.in_port, refusal);
+                let reason = self.stray(now, descriptor, port, refusal);
                 return Explanation { rule, ..writer.stop("state", reason) };
             }
         };
@@ -232,9 +268,9 @@ impl<F: Frame, M: Memory> Shard<F, M> {
         }
         match (decision.action, rule) {
             (Action::Allow, _) => {
-                let member = self.member_of(descriptor, probe.in_port, rule, &track);
-                if let Err(cut) = self.admits(now, &member, successor_of) {
-                    return Explanation { rule, ..writer.stop("limits", cut) };
+                let grant = Self::granted(&decision);
+                if let Err(reason) = self.admits(now, question, &grant, &track, before) {
+                    return Explanation { rule, ..writer.stop(step_of(reason), reason) };
                 }
                 let read = decision.service.gateway.map(|gateway| {
                     format!(", and the gateway {gateway} reads it and lets in what it announces")
@@ -245,9 +281,7 @@ impl<F: Frame, M: Memory> Shard<F, M> {
                 Explanation { steps, verdict: Verdict::Forward, rule, session: None }
             }
             (Action::Drop, Some(_)) => Explanation { rule, ..writer.stop("policy", Cut::RuleDrop) },
-            (Action::Drop, None) => {
-                writer.stop("policy", self.stranger(now, descriptor, probe.in_port))
-            }
+            (Action::Drop, None) => writer.stop("policy", self.stranger(now, descriptor, port)),
             (Action::Reject, _) => {
                 let explanation = writer.stop("policy", Cut::RuleReject);
                 let verdict = Verdict::Reject(Cut::RuleReject.into());
@@ -257,17 +291,26 @@ impl<F: Frame, M: Memory> Shard<F, M> {
     }
 }
 
-/// The headers of a TCP segment in whose numbers those left out are what its sender would send next. None: there is nothing
-/// to go on from, or nothing was left out.
-fn continued(probe: &Probe, track: &Track, direction: Direction) -> Option<wire::Descriptor> {
+/// The step at which a session that might open is refused for this.
+fn step_of(reason: DropReason) -> &'static str {
+    match reason {
+        DropReason::Gateway(_) => "gateway",
+        DropReason::Malformed(_)
+        | DropReason::Fragment(_)
+        | DropReason::State(_)
+        | DropReason::Cut(_) => "limits",
+    }
+}
+
+/// A TCP segment in whose numbers those left out are what its sender would send next. None: there is nothing to go on from.
+fn continued(probe: &Probe, track: &Track, direction: Direction) -> Option<Probe> {
     let Track::Tcp(track) = track else { return None };
     // A SYN begins a count of its own.
     if probe.flags.syn() {
         return None;
     }
     let (seq, ack) = track.next_numbers(direction);
-    let numbers = probe.numbers.or(seq.0, ack.0);
-    wire::parse(&Probe { numbers, ..*probe }.octets()).ok()
+    Some(Probe { numbers: probe.numbers.or(seq.0, ack.0), ..*probe })
 }
 
 /// TCP flags from letters: `S`, `A`, `F`, `R`, `P`, `U`, `E`, `C`, as tcpdump and nft write them.

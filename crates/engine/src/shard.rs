@@ -6,13 +6,15 @@
 //! of plain packets, [`crate::screen`] what needs no state, `known` a living session, `gateway` what a control
 //! session announces, `tunnel` the calls of PPTP, `unknown` the policy and what is expected, `related` ICMP errors,
 //! `fragments`, `reject`, `upkeep` timers and changes of policy. What is kept beside the sessions: `records` of
-//! those that are read or were announced, `shares` of their sources, the `census` that limits look at, `skew`.
+//! those that are read or were announced, `shares` of their sources, the `census` that limits look at, `skew`. What explanations
+//! ask is in `foresight` and `listing`.
 //!
 //! Invariants: a session is created and touched by its owner alone; a frame leaves by exactly one of
 //! transmit, hand over, discard or hold; nothing here allocates for a frame of a known session.
 
 mod by_slot;
 mod census;
+mod foresight;
 mod fragments;
 mod gateway;
 mod known;
@@ -45,6 +47,8 @@ use crate::frame::{Frame, HOPS_MAX, Handover, Judgement, Outbox, Verdict, Worker
 use crate::screen::{Kind, OwnMacs, screen};
 use crate::skew::{Sketch, Skew};
 use crate::{Arrivals, Cause, Cut, DropReason, Epitaph, Limits, Snapshot};
+
+pub(crate) use self::foresight::{Predecessor, Question};
 
 use self::census::Census;
 use self::records::Records;

@@ -369,6 +369,15 @@ impl<M: Memory> Sessions<M> {
         None
     }
 
+    /// Whether [`Self::victim`] would find one, as far as the first of each class tells: changes of class move an entry, so
+    /// it is what its list says, but for what was seen since and has come further.
+    pub fn has_victim(&self, ipv6: bool) -> bool {
+        let evictable = EvictionClass::ALL.iter().filter(|&&class| class != EvictionClass::Never);
+        evictable.filter_map(|&class| self.first_of(class, ipv6)).any(|first| {
+            self.table.entry(first.slot).track.eviction_class() != EvictionClass::Never
+        })
+    }
+
     /// The entry of a class whose timer comes first: of either IP version, or of IPv6 alone.
     fn first_of(&self, class: EvictionClass, ipv6: bool) -> Option<First> {
         let wide = self.wheel.first(Lane { class, wide: true });

@@ -41,7 +41,7 @@ pub(super) enum Channel {
 }
 
 /// A place that is to be expected once the other side agrees to the channel.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Waiting {
     by: Direction,
     channel: Channel,
@@ -49,7 +49,7 @@ struct Waiting {
 }
 
 /// What one side receives.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Side {
     /// Where, if it is not the host that speaks for it.
     host: Option<IpAddr>,
@@ -57,7 +57,7 @@ struct Side {
 }
 
 /// The channels of one call.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Channels {
     /// The group of what they announce.
     group: u32,

@@ -10,7 +10,7 @@ use crate::dialogue::{Dialogue, Progress};
 use crate::{Notes, Remark};
 
 /// An H.245 control channel.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct H245 {
     channels: Channels,
 }

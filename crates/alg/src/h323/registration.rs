@@ -26,14 +26,14 @@ const PLACES: usize = 4;
 const REGISTRATION: Duration = Duration::from_hours(1);
 
 /// A conversation of RAS.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Registration {
     asked: ArrayVec<Asked, REQUESTS>,
     /// What was asked for last by a whole registration; one that only keeps it alive need not repeat it.
     registered: Registered,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Asked {
     by: Direction,
     number: u16,

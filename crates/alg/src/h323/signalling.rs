@@ -26,12 +26,12 @@ const CALLS: usize = 8;
 const ENCLOSED: usize = 32;
 
 /// A connection of call signalling.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Signalling {
     calls: ArrayVec<Box<Call>, CALLS>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Call {
     caller: Direction,
     reference: u16,

@@ -27,7 +27,7 @@ pub(super) enum Said {
     Answer,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Calls {
     /// The one heard of last is last.
     calls: Vec<Call>,
@@ -35,7 +35,7 @@ pub(super) struct Calls {
     forgotten: bool,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Call {
     id: u64,
     media: Media,

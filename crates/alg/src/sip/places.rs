@@ -121,7 +121,7 @@ impl Place {
 const REGISTRATIONS: usize = 8;
 
 /// Registrations of a control session.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Registrations {
     waiting: ArrayVec<Registration, REGISTRATIONS>,
     in_force: ArrayVec<Binding, REGISTRATIONS>,
@@ -130,7 +130,7 @@ pub(super) struct Registrations {
 }
 
 /// A registration that has not been answered.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Registration {
     /// Its Call-ID and CSeq.
     id: [u64; 2],

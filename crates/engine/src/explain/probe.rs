@@ -48,13 +48,8 @@ const SOURCE_MAC: [u8; 6] = [0x02, 0, 0, 0, 0, 1];
 const DESTINATION_MAC: [u8; 6] = [0x02, 0, 0, 0, 0, 2];
 
 impl Probe {
-    /// The call of PPTP that it belongs to.
-    pub(crate) fn call(&self) -> Option<u16> {
-        Some(self.destination.1).filter(|call| self.protocol == wire::protocol::GRE && *call != 0)
-    }
-
-    /// The frame.
-    pub(crate) fn octets(&self) -> Vec<u8> {
+    /// The frame: with 0 for the numbers that are left out, zeros for payload, and of an ICMP error no quotation.
+    pub fn octets(&self) -> Vec<u8> {
         let mut frame = [DESTINATION_MAC, SOURCE_MAC].concat();
         for id in self.vlans.ids.iter().take(usize::from(self.vlans.count)) {
             frame.extend(0x8100_u16.to_be_bytes());
@@ -106,6 +101,11 @@ impl Probe {
                 let echo = if self.protocol == 1 { 8 } else { 128 };
                 let (kind, code) = self.icmp.unwrap_or((echo, 0));
                 [&[kind, code, 0, 0][..], &self.source.1.to_be_bytes(), &[0, 1]].concat()
+            }
+            // Enhanced GRE, with a key and a sequence number, for PPP (RFC 2637 §4.1).
+            47 if self.destination.1 != 0 => {
+                let call = self.destination.1.to_be_bytes();
+                [&[0x30, 1, 0x88, 0x0b, 0, 4][..], &call, &[0; 8]].concat()
             }
             _ => vec![0; 16],
         };

@@ -1,6 +1,6 @@
 //! Listing, counting and clearing sessions in bounded steps.
 
-use policy::{PortIndex, Query, RuleId};
+use policy::{PortIndex, Query};
 use session::memory::Memory;
 use session::tcp::{Inequality, WindowNumbers};
 use session::track::{Refusal, Track};
@@ -9,9 +9,8 @@ use wire::{Descriptor, Transport};
 
 use crate::frame::{Frame, Judgement, Outbox};
 use crate::listing::{SessionFilter, SessionView};
-use crate::{Cut, DropReason, EndReason, Epitaph, Gateway, ParentId, Snapshot};
+use crate::{Cut, DropReason, EndReason, Epitaph, Snapshot};
 
-use super::census::Member;
 use super::known::comes_from_its_side;
 use super::records::Record;
 use super::{Core, Lookup, Shard, Turn, context, first_query};
@@ -85,7 +84,7 @@ impl<F, M: Memory> Core<F, M> {
 /// What explanations look at. Nothing here changes anything.
 impl<F: Frame, M: Memory> Shard<F, M> {
     /// The timeouts that hold.
-    fn lifetimes(&self) -> &Lifetimes {
+    pub(super) fn lifetimes(&self) -> &Lifetimes {
         self.snapshot.lifetimes_under(self.core.pressure)
     }
 
@@ -133,32 +132,6 @@ impl<F: Frame, M: Memory> Shard<F, M> {
         now < self.core.pickup_until
     }
 
-    /// What limits would count of the session that a packet opens.
-    pub(crate) fn member_of(
-        &self,
-        descriptor: &Descriptor,
-        port: PortIndex,
-        rule: Option<RuleId>,
-        track: &Track,
-    ) -> Member {
-        let lookup = self.core.lookup(&self.snapshot, descriptor, port);
-        Member::of_packet(&self.snapshot, &lookup, port, rule, track)
-    }
-
-    /// Whether limits let it be opened, perhaps in the place of another.
-    pub(crate) fn admits(
-        &self,
-        now: Time,
-        member: &Member,
-        successor_of: Option<Slot>,
-    ) -> Result<(), Cut> {
-        let predecessor = successor_of.map(|slot| {
-            let summary = self.core.sessions.summary(slot, now, self.lifetimes());
-            Member::of_session(&self.snapshot, &summary)
-        });
-        self.core.census.admits(member, predecessor.as_ref(), &self.snapshot)
-    }
-
     /// How the numbers of a TCP segment, that a session refused, stand to the session's.
     pub fn window_numbers(&self, judgement: &Judgement, frame: &[u8]) -> Option<WindowNumbers> {
         let Some(DropReason::State(refusal)) = judgement.verdict.reason() else { return None };
@@ -176,20 +149,6 @@ impl<F: Frame, M: Memory> Shard<F, M> {
     pub(crate) fn query_of(&self, descriptor: &Descriptor, port: PortIndex) -> Query {
         let lookup = self.core.lookup(&self.snapshot, descriptor, port);
         first_query(&self.snapshot, descriptor, port, &lookup)
-    }
-
-    /// Whether a gateway has announced the packet: by which rule it may come, which gateway, and which session.
-    pub(crate) fn announced(
-        &self,
-        now: Time,
-        descriptor: &Descriptor,
-        port: PortIndex,
-        call: Option<u16>,
-    ) -> Option<(Option<RuleId>, Gateway, ParentId)> {
-        let lookup = self.core.lookup(&self.snapshot, descriptor, port);
-        let grant = self.core.expected(now, &self.snapshot, port, &lookup, call)?;
-        let (_, descent) = grant.claims?;
-        Some((grant.rule, descent.gateway, descent.parent_id()))
     }
 
     /// By which name a packet is dropped that may not open a session, whatever the policy says.

@@ -66,7 +66,7 @@ pub(super) struct Record {
 }
 
 /// A session that a gateway reads.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Conversation {
     /// Which gateway.
     pub(super) gateway: Gateway,
@@ -194,6 +194,16 @@ impl Records {
         None
     }
 
+    /// Whether [`Self::oldest_unanswered`] would find one.
+    pub(super) fn has_unanswered(
+        &self,
+        looks: usize,
+        is_unanswered: impl Fn(Slot) -> bool,
+    ) -> bool {
+        let next = |slot: &Slot| self.get(*slot)?.conversation.as_ref()?.waits?[1];
+        core::iter::successors(self.unanswered[0], next).take(looks).any(is_unanswered)
+    }
+
     /// Nobody has answered a session yet, the last that has opened.
     fn wait(&mut self, slot: Slot) {
         let before = self.unanswered[1].replace(slot);
@@ -305,6 +315,11 @@ impl Records {
 
     pub(super) fn conversation(&mut self, slot: Slot) -> Option<&mut Conversation> {
         self.by_slot.get_mut(slot.index())?.conversation.as_deref_mut()
+    }
+
+    /// The calls of a tunnel, to look at.
+    pub(super) fn tunnel_of(&self, slot: Slot) -> Option<&Tunnel> {
+        self.get(slot)?.tunnel.as_deref()
     }
 
     pub(super) fn tunnel(&mut self, slot: Slot) -> Option<&mut Tunnel> {

@@ -45,6 +45,11 @@ impl Tunnel {
         self.calls.push((from, call));
     }
 
+    /// Whether a packet is of one of the calls.
+    pub(super) fn knows(&self, from: Direction, call: u16) -> bool {
+        self.calls.contains(&(from, call))
+    }
+
     /// Whether a packet is of one of the calls, which then was heard of last.
     fn hears(&mut self, from: Direction, call: u16) -> bool {
         let at = self.calls.iter().rposition(|it| *it == (from, call));
@@ -94,20 +99,33 @@ impl<F: Frame, M: Memory> Core<F, M> {
         slot: Slot,
         from: Direction,
     ) -> bool {
+        let Some(tunnel) = self.records.tunnel_of(slot) else { return false };
+        let known = tunnel.allowed.filter(|(mark, _)| *mark == snapshot.mark());
+        let allowed = known.map_or_else(|| self.gre_allowed(snapshot, lookup, slot), |(_, it)| it);
+        if let Some(tunnel) = self.records.tunnel(slot) {
+            tunnel.allowed = Some((snapshot.mark(), allowed));
+        }
+        is_allowed(allowed, from)
+    }
+
+    /// Whether the rules let the initiator of a session of GRE open one, and whether the responder.
+    pub(super) fn gre_allowed(
+        &self,
+        snapshot: &Snapshot,
+        lookup: &Lookup,
+        slot: Slot,
+    ) -> [bool; 2] {
         let entry = self.sessions.entry(slot);
         let (initiator, initiators_port) = (entry.initiator(), PortIndex(entry.in_port));
-        let Some(tunnel) = self.records.tunnel(slot) else { return false };
-        let known = tunnel.allowed.filter(|(mark, _)| *mark == snapshot.mark());
-        let (_, allowed) = known.unwrap_or_else(|| {
-            let other_port = snapshot.topology.partner(initiators_port);
-            let ways = [(initiators_port, initiator), (other_port, initiator.other())];
-            let allowed = ways.map(|(port, side)| {
-                let query = query(snapshot, port, &lookup.key, side, None);
-                snapshot.policy.decide(&query).action == Action::Allow
-            });
-            (snapshot.mark(), allowed)
-        });
-        tunnel.allowed = Some((snapshot.mark(), allowed));
-        allowed[Direction::Original.index()] || allowed[from.index()]
+        let other_port = snapshot.topology.partner(initiators_port);
+        [(initiators_port, initiator), (other_port, initiator.other())].map(|(port, side)| {
+            let query = query(snapshot, port, &lookup.key, side, None);
+            snapshot.policy.decide(&query).action == Action::Allow
+        })
     }
+}
+
+/// Whether what comes from a side passes by what the rules allow to either.
+pub(super) fn is_allowed(allowed: [bool; 2], from: Direction) -> bool {
+    allowed[Direction::Original.index()] || allowed[from.index()]
 }

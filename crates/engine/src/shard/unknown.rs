@@ -386,8 +386,8 @@ impl<F: Frame, M: Memory> Core<F, M> {
 
 /// What lets a packet open a session.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Grant {
-    pub(super) rule: Option<RuleId>,
+pub(crate) struct Grant {
+    pub(crate) rule: Option<RuleId>,
     log: LogWhen,
     timeouts: Option<TimeoutSet>,
     /// How the session is read.
@@ -397,7 +397,7 @@ pub(super) struct Grant {
 }
 
 impl Grant {
-    fn of(decision: &Decision) -> Self {
+    pub(super) fn of(decision: &Decision) -> Self {
         Self {
             rule: decision.rule,
             log: decision.log,

@@ -1,5 +1,6 @@
 //! What happens without a packet: timers, the arrival of a new policy, and the sweep that follows it.
 
+use core::net::IpAddr;
 use core::time::Duration;
 use std::sync::Arc;
 
@@ -146,12 +147,7 @@ impl<F: Frame, M: Memory> Core<F, M> {
         slot: Slot,
     ) -> bool {
         let summary = self.sessions.summary(slot, turn.now, turn.lifetimes);
-        let decision = match &self.descent(slot) {
-            // A child stands and falls with the session that announced it.
-            Some(descent) => descent.decide(turn.snapshot),
-            None => Some(turn.snapshot.policy.decide(&opening_query(turn.snapshot, &summary))),
-        };
-        let Some(decision) = decision.filter(|decision| decision.action == Action::Allow) else {
+        let Some(decision) = self.decide_anew(turn.snapshot, &summary) else {
             self.end(turn, slot, EndReason::PolicyChanged);
             return false;
         };
@@ -167,6 +163,16 @@ impl<F: Frame, M: Memory> Core<F, M> {
         self.census.enter(&Member::of_session(turn.snapshot, &summary), turn.snapshot);
         self.sessions.rearm(slot, turn.now, turn.lifetimes);
         true
+    }
+
+    /// By what a policy allows a session that is there, if it does.
+    pub(super) fn decide_anew(&self, snapshot: &Snapshot, session: &Summary) -> Option<Decision> {
+        let decision = match &self.descent(session.slot) {
+            // A child stands and falls with the session that announced it.
+            Some(descent) => descent.decide(snapshot),
+            None => Some(snapshot.policy.decide(&opening_query(snapshot, session))),
+        };
+        decision.filter(|decision| decision.action == Action::Allow)
     }
 
     /// What announced a session, if any did.
@@ -195,13 +201,17 @@ impl<F: Frame, M: Memory> Core<F, M> {
 
     fn begin_to_read(&mut self, summary: &Summary, reads: Reads) {
         let Summary { slot, key, initiator, .. } = *summary;
-        let records = &mut self.records;
-        let source = key.endpoint(initiator).0;
-        if records.has_room() && records.has_share(source) && records.has_room_for_reader() {
+        if self.may_begin_to_read(key.endpoint(initiator).0) {
             let conversation = Some(Conversation::new(reads, &key, initiator));
-            records.insert(slot, Record { conversation, ..Record::default() });
+            self.records.insert(slot, Record { conversation, ..Record::default() });
             self.sessions.entry_mut(slot).set_watched(true);
         }
+    }
+
+    /// Whether there is room to read a session that is there, of a source.
+    pub(super) fn may_begin_to_read(&self, source: IpAddr) -> bool {
+        let records = &self.records;
+        records.has_room() && records.has_share(source) && records.has_room_for_reader()
     }
 
     /// Remembers an ended session.

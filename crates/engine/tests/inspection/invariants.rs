@@ -56,7 +56,7 @@ fn read_plan() -> Plan {
 }
 
 /// The rules of the crowded plan with room for everybody.
-fn roomy_plan() -> Plan {
+pub(crate) fn roomy_plan() -> Plan {
     let mut plan = crowded_plan();
     plan.limits = Plan::new().limits;
     plan

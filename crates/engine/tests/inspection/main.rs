@@ -21,6 +21,7 @@ mod deeds;
 mod errors;
 mod exhaustive;
 mod explained;
+mod foreseen;
 mod frame_sets;
 mod gateways;
 mod h323;

@@ -124,7 +124,7 @@ impl Frame for Bare {
 
 /// What a shard decided.
 #[derive(Default)]
-pub(crate) struct Tray(Vec<Verdict>);
+pub(crate) struct Tray(pub(crate) Vec<Verdict>);
 
 impl Outbox<Bare> for Tray {
     fn transmit(&mut self, _: PortIndex, _: Bare, judgement: &Judgement) {

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use engine::{Counter, Ended, Gateway};
+use engine::{Counter, Ended, Gateway, Probe, ProbeNumbers};
 use testkit::packet::flags::{ACK, PSH_ACK, SYN, SYN_ACK};
 use testkit::packet::{Frame, TCP, Tcp, Transport, protocol};
 
 use crate::gateways::{count, plan, services};
-use crate::harness::Plan;
+use crate::harness::{INSIDE, OUTSIDE, Plan};
 use crate::transcript::{Step, inside, outside, play, swapped};
 
 const CLIENT: &str = "10.0.0.1:40000";
@@ -240,4 +240,44 @@ fn a_call_too_many_cuts_the_one_that_is_silent() {
         inside(5.2, &up(202), "forward original one_way s1"),
     ]);
     play(&tunnelling(), &steps);
+}
+
+/// A call's packet is explained as the next that comes: by its own call, and without taking what is announced.
+#[test]
+fn a_tunnel_is_explained_by_its_calls() {
+    let mut steps = Vec::new();
+    let mut control = Control::open(&mut steps);
+    control.call(&mut steps, 1.0, 7, 9);
+    steps.push(outside(1.1, &down(7), "forward original one_way s1 new"));
+    control.call(&mut steps, 2.0, 8, 10);
+    let played = play(&tunnelling(), &steps);
+    let shard = &played.rig.cluster.shards()[0];
+    let explain = |in_port, source: &str, destination: &str, call| {
+        let probe = Probe {
+            in_port,
+            protocol: protocol::GRE,
+            source: (source.parse().unwrap(), 0),
+            destination: (destination.parse().unwrap(), call),
+            flags: wire::TcpFlags::default(),
+            icmp: None,
+            vlans: wire::VlanTags::default(),
+            numbers: ProbeNumbers::default(),
+        };
+        let verdict = shard.explain(played.rig.now(), &probe).verdict;
+        verdict.reason().map_or(verdict.name(), |reason| reason.name())
+    };
+    for (call, server_says, client_says) in [
+        (7, "forward", "gre_call_id"),
+        (9, "gre_call_id", "forward"),
+        (8, "forward", "gre_call_id"),
+        (10, "gre_call_id", "forward"),
+        (11, "gre_call_id", "gre_call_id"),
+        (0, "gre_call_id", "gre_call_id"),
+    ] {
+        for _ in 0..2 {
+            assert_eq!(explain(OUTSIDE, "192.0.2.69", "10.0.0.1", call), server_says, "{call}");
+            assert_eq!(explain(INSIDE, "10.0.0.1", "192.0.2.69", call), client_says, "{call}");
+        }
+    }
+    assert_eq!(count(&played, Counter::Claimed(Gateway::Pptp)), 1);
 }
