@@ -28,16 +28,16 @@ const TABLE: &str = include_str!("captures.txt");
 const GATEWAYS: &str = include_str!("captures_gateways.txt");
 
 /// A capture that is looked at.
-struct Capture {
+pub(crate) struct Capture {
     /// Its path below `pcap`.
-    name: String,
+    pub(crate) name: String,
     path: PathBuf,
     /// The address that is inside.
     inside: Option<IpAddr>,
 }
 
 /// The captures; none without the variable.
-fn captures() -> Option<Vec<Capture>> {
+pub(crate) fn captures() -> Option<Vec<Capture>> {
     let Some(cases) = std::env::var_os("SALLYPORT_CASES") else {
         println!("SALLYPORT_CASES is not set: no capture is looked at");
         return None;
@@ -66,7 +66,7 @@ fn captures() -> Option<Vec<Capture>> {
 }
 
 /// A capture as it comes in, with the waits between its frames.
-fn arrivals(capture: &Capture) -> Vec<Arrival> {
+pub(crate) fn arrivals(capture: &Capture) -> Vec<Arrival> {
     let mut sides = Sides::new(capture.inside);
     let mut loopback = Loopback::default();
     let mut last = None;
@@ -171,13 +171,9 @@ fn announced(counters: &Counters) -> String {
 /// and SIP once with leave to announce media at hosts that do not take part in the call.
 #[test]
 fn gateways_let_in_what_is_announced() {
-    const FOLDERS: [&str; 6] = ["ftp/", "tftp/", "sip/", "rtsp/", "pptp/", "alg-other/"];
+    const FOLDERS: [&str; 7] = ["ftp/", "tftp/", "sip/", "rtsp/", "h323/", "pptp/", "alg-other/"];
     let Some(captures) = captures() else { return };
-    let read: Vec<ServiceItem> = builtin_services()
-        .iter()
-        .filter(|service| service.gateway.is_some())
-        .flat_map(|service| service.items())
-        .collect();
+    let read = read_services();
     let unread = read.iter().map(|item| ServiceItem { traits: ItemTraits::NONE, ..item.clone() });
     let mut widely = read.clone();
     for item in &mut widely {
@@ -210,6 +206,12 @@ fn gateways_let_in_what_is_announced() {
     }
     let known: Vec<_> = GATEWAYS.lines().filter(|line| !line.starts_with('#')).collect();
     assert_eq!(found.lines().collect::<Vec<_>>(), known);
+}
+
+/// The services that gateways read.
+pub(crate) fn read_services() -> Vec<ServiceItem> {
+    let read = builtin_services().iter().filter(|service| service.gateway.is_some());
+    read.flat_map(|service| service.items()).collect()
 }
 
 /// What a host looks up at a port mapper opens nothing: that is read by no gateway.
@@ -286,8 +288,7 @@ fn one_capture() {
         let arrivals = arrivals(&capture);
         let mut plan = Plan::new();
         if std::env::var_os("READ").is_some() {
-            let read = builtin_services().iter().filter(|service| service.gateway.is_some());
-            plan.policy.rules[0].services = read.flat_map(|service| service.items()).collect();
+            plan.policy.rules[0].services = read_services();
             for item in &mut plan.policy.rules[0].services {
                 item.traits.reading.third_party = true;
             }

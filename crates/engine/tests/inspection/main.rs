@@ -29,6 +29,7 @@ mod harness;
 mod invariants;
 mod lifetimes;
 mod limits;
+mod negatives;
 mod pressure;
 mod readers;
 mod recorded;
