@@ -410,3 +410,6 @@ const fn most_tickets(gateway: Gateway) -> usize {
         Gateway::Ftp | Gateway::Tftp | Gateway::Rtsp | Gateway::Irc | Gateway::Pptp => 8,
     }
 }
+
+#[cfg(test)]
+mod tests;

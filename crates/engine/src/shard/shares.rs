@@ -129,6 +129,8 @@ fn share(most: usize, taken: usize) -> usize {
 mod tests {
     use core::net::Ipv4Addr;
 
+    use proptest::prelude::*;
+
     use super::*;
 
     pub(super) fn source(number: u32) -> IpAddr {
@@ -182,6 +184,62 @@ mod tests {
         assert!(!shares.has_place() && shares.is_filling());
         assert!(octets <= 64 << 10, "{octets}");
         assert_eq!(shares.taken, Taken { places: 64, octets });
+    }
+
+    proptest! {
+        /// The same as plain lists of who has what; and whoever asks first, no more than there is is ever taken.
+        #[test]
+        fn they_are_lists_of_who_has_what(
+            deeds in proptest::collection::vec((0..6_u32, 0..4_u8, 0..5000_usize), 1..200),
+        ) {
+            let most = Taken { places: 16, octets: 16 << 10 };
+            let mut shares = Shares::new(7, most);
+            // Readers: of which source, and how much each holds.
+            let mut readers = Vec::<(u32, usize)>::new();
+            for (number, deed, octets) in deeds {
+                let source = source(number);
+                let of = |readers: &[(u32, usize)]| {
+                    let own = readers.iter().filter(|(of, _)| *of == number);
+                    (own.clone().count(), own.map(|(_, octets)| octets).sum::<usize>())
+                };
+                let (places, held) = of(&readers);
+                let taken: usize = readers.iter().map(|(_, octets)| octets).sum();
+                let left = most.places.saturating_sub(readers.len());
+                prop_assert_eq!(shares.may_enter(source), places < left.max(1));
+                prop_assert_eq!(shares.has_place(), readers.len() < most.places);
+                let room = shares.room(source);
+                prop_assert!(room <= most.octets - taken);
+                if taken > most.octets / 4 {
+                    let share = (most.octets - taken).max(most.octets / PARTS);
+                    prop_assert!(room <= share.saturating_sub(held), "{} of {}", room, share);
+                }
+                let at = readers.iter().position(|(of, _)| *of == number);
+                match (deed, at) {
+                    (0, _) if shares.has_place() && shares.may_enter(source) => {
+                        shares.enter(source);
+                        readers.push((number, 0));
+                    }
+                    (1, Some(at)) => {
+                        let (_, held) = readers.swap_remove(at);
+                        shares.leave(source, held);
+                    }
+                    (_, Some(at)) => {
+                        let before = readers[at].1;
+                        let after = if deed == 2 { before + octets.min(room) } else { before / 2 };
+                        shares.hold(source, before, after);
+                        readers[at].1 = after;
+                    }
+                    (_, None) => {}
+                }
+                let octets: usize = readers.iter().map(|(_, octets)| octets).sum();
+                prop_assert_eq!(shares.taken, Taken { places: readers.len(), octets });
+                prop_assert!(octets <= most.octets && readers.len() <= most.places);
+            }
+            for (number, octets) in readers {
+                shares.leave(source(number), octets);
+            }
+            prop_assert!(shares.is_empty());
+        }
     }
 
     /// One host has as many addresses of its /64 as it likes, and no more of the shares for that.

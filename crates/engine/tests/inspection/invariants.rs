@@ -77,7 +77,8 @@ fn changed(mut rules: Vec<policy::Rule>, version: u8) -> Vec<policy::Rule> {
     rules
 }
 
-/// Runs arrivals, and has other versions of the plan come before some of them.
+/// Runs arrivals, and has other versions of the plan come before some of them. To an odd number of workers they come by no
+/// hash at all, and are handed over.
 fn run_with_changes(
     workers: u16,
     mut plan: Plan,
@@ -85,6 +86,9 @@ fn run_with_changes(
     changes: &[(usize, u8)],
 ) -> (Vec<String>, Rig) {
     let mut rig = Rig::new(workers, &plan.snapshot());
+    if workers % 2 == 1 {
+        rig = rig.with_a_nic_that_lies();
+    }
     let rules = plan.policy.rules.clone();
     let mut outcomes = vec!["held".to_owned(); arrivals.len()];
     for (index, Arrival { wait, port, octets }) in arrivals.iter().enumerate() {
