@@ -314,6 +314,42 @@ mod tests {
         assert_ne!(client, server);
     }
 
+    /// Put in order, what stands with its sender first is the key that any packet has, of either family, whatever of
+    /// address and port decides the order.
+    #[test]
+    fn a_plain_packet_has_the_same_key() {
+        let families = [[1, 2], [0x2001 << 112, 0x2001 << 112 | 1]];
+        for (addresses, is_v6) in families.into_iter().zip([false, true]) {
+            for [from, to] in [addresses, [addresses[1], addresses[0]], [addresses[0]; 2]] {
+                for ports in [[1, 2], [2, 1], [0xffff, 1], [7, 7]] {
+                    let narrow = |address: u128| u32::try_from(address).unwrap_or(0);
+                    let (pair, whole) = if is_v6 {
+                        let whole = [from, to].map(|it| IpAddr::V6(it.into()));
+                        (PlainAddresses::V6([from, to]), whole)
+                    } else {
+                        let pair = [from, to].map(narrow);
+                        (PlainAddresses::V4(pair), pair.map(|it| IpAddr::V4(it.into())))
+                    };
+                    let vlans = wire::VlanTags { count: 1, ids: [9, 0] };
+                    let packet = Plain {
+                        vlans,
+                        addresses: pair,
+                        ports,
+                        protocol: 17,
+                        length: 60,
+                        l4: 34,
+                        end: 74,
+                    };
+                    let context = Context::new(3, vlans);
+                    let mut key = Key::of_sender(context, &packet);
+                    let side = key.order();
+                    let (source, destination) = ((whole[0], ports[0]), (whole[1], ports[1]));
+                    assert_eq!((key, side), Key::new(context, 17, source, destination));
+                }
+            }
+        }
+    }
+
     #[test]
     fn context_and_protocol_separate() {
         let tag = wire::VlanTags { count: 1, ids: [5, 0] };

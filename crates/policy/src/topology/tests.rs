@@ -31,6 +31,19 @@ fn wires_join_their_ports() {
     assert_eq!(topology.port_by_name("e"), None);
 }
 
+/// What is asked of a port at once is what is asked of it one by one.
+#[test]
+fn an_end_says_all_of_its_port() {
+    let networks = Some(AddressSet::default());
+    let ports = vec![EthPort { networks, mtu: 9000, ..port("a", 0) }, port("b", 1)];
+    let topology = Topology::new(zones(), ports, vec![wire(0, 1, 7)]).unwrap();
+    let of = |port| *topology.end(PortIndex(port));
+    let (partner, wire, domain) = (PortIndex(1), 0, 7);
+    assert_eq!(of(0), End { partner, wire, domain, mtu: 1500, any_source: false });
+    let partner = PortIndex(0);
+    assert_eq!(of(1), End { partner, wire, domain, mtu: 9000, any_source: true });
+}
+
 #[test]
 fn every_port_is_in_exactly_one_wire() {
     let ports = || vec![port("a", 0), port("b", 0), port("c", 1)];
