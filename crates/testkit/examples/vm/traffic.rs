@@ -12,6 +12,7 @@ use nix::sys::socket::{
 };
 use nix::sys::time::TimeVal;
 use testkit::netns::{Host, RawSocket};
+use testkit::packet::seen::Seen;
 use testkit::packet::{Chunk, Frame, INITIATOR_MAC, RESPONDER_MAC, SCTP, Sctp, chunk_type};
 
 use crate::hosts::{self, Hosts};
@@ -112,57 +113,56 @@ pub(crate) const VLAN: u16 = 30;
 pub(crate) fn tagged(hosts: &Hosts, count: usize, tag: fn(Frame) -> Frame) -> Outcome {
     const GUEST: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 30, 0, 5));
     let server = SocketAddr::new(hosts::OUTSIDE_V4.into(), 53);
-    let (inside, outside) =
-        (RawSocket::open(&hosts.inside, "eth0"), RawSocket::open(&hosts.outside, "eth0"));
-    let mut outcome = Outcome::default();
-    for n in 0..count {
-        if !outcome.hopeful() {
-            return outcome.of(count);
-        }
+    by_hand(hosts, count, tag, |n| {
         let guest = SocketAddr::new(GUEST, port(UDP_PORTS, n));
-        let heard = |socket: &RawSocket, from: u16| {
-            socket.hear(PATIENCE, |seen| seen.source_port == from).is_some()
-        };
-        inside.send(&tag(Frame::udp(guest, server, b"where?")).bytes());
-        let asked = heard(&outside, guest.port());
-        let answer = tag(Frame::udp(server, guest, b"there"));
-        outside.send(&answer.macs(RESPONDER_MAC, INITIATOR_MAC).bytes());
-        if asked && heard(&inside, server.port()) {
-            outcome.answered += 1;
-        } else {
-            outcome.lost += 1;
-        }
-    }
-    outcome
+        [Frame::udp(guest, server, b"where?"), Frame::udp(server, guest, b"there")]
+    })
 }
 
 /// `count` associations of SCTP, each its first chunk and the answer, between neighbours that nobody has: not every
 /// kernel has SCTP, and those that have not would say so.
 pub(crate) fn sctp(hosts: &Hosts, count: usize) -> Outcome {
     const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 10, 0, 99));
-    const SERVER: IpAddr = IpAddr::V4(Ipv4Addr::new(198, 51, 100, 81));
-    let (inside, outside) =
-        (RawSocket::open(&hosts.inside, "eth0"), RawSocket::open(&hosts.outside, "eth0"));
+    const SERVER: SocketAddr =
+        SocketAddr::new(IpAddr::V4(Ipv4Addr::new(198, 51, 100, 81)), SCTP_PORT);
+    by_hand(
+        hosts,
+        count,
+        |untagged| untagged,
+        |n| {
+            let client = SocketAddr::new(CLIENT, port(UDP_PORTS, n));
+            let tag = u32::try_from(n).expect("a few") + 1;
+            let packet =
+                |verification_tag, chunk| Sctp { verification_tag, chunks: vec![chunk], ..SCTP };
+            let init = packet(0, Chunk::init(chunk_type::INIT, tag, 1));
+            let answer = packet(tag, Chunk::init(chunk_type::INIT_ACK, 7, 1));
+            [Frame::sctp(client, SERVER, init), Frame::sctp(SERVER, client, answer)]
+        },
+    )
+}
+
+/// `count` exchanges of two frames, the second once the first has arrived, past the hosts' own stacks. `dress` is what is
+/// done to each before it is sent, and not looked at where it is heard.
+fn by_hand(
+    hosts: &Hosts,
+    count: usize,
+    dress: fn(Frame) -> Frame,
+    exchange: impl Fn(usize) -> [Frame; 2],
+) -> Outcome {
+    let ends = [&hosts.inside, &hosts.outside].map(|host| RawSocket::open(host, "eth0"));
+    let arrives = |from: usize, frame: Frame| {
+        let name = |seen: &Seen| (seen.protocol, seen.source, seen.source_port);
+        let sent = Seen::parse(&frame.bytes()).expect("a packet of IP");
+        ends[from].send(&dress(frame).bytes());
+        ends[1 - from].hear(PATIENCE, |seen| name(seen) == name(&sent)).is_some()
+    };
     let mut outcome = Outcome::default();
     for n in 0..count {
         if !outcome.hopeful() {
             return outcome.of(count);
         }
-        let (client, server) =
-            (SocketAddr::new(CLIENT, port(UDP_PORTS, n)), SocketAddr::new(SERVER, SCTP_PORT));
-        let tag = u32::try_from(n).expect("a few") + 1;
-        let packet =
-            |verification_tag, chunk| Sctp { verification_tag, chunks: vec![chunk], ..SCTP };
-        let heard = |socket: &RawSocket, from: IpAddr| {
-            socket.hear(PATIENCE, |seen| (seen.protocol, seen.source) == (132, from)).is_some()
-        };
-        let init = packet(0, Chunk::init(chunk_type::INIT, tag, 1));
-        inside.send(&Frame::sctp(client, server, init).bytes());
-        let asked = heard(&outside, CLIENT);
-        let answer = packet(tag, Chunk::init(chunk_type::INIT_ACK, 7, 1));
-        let answer = Frame::sctp(server, client, answer).macs(RESPONDER_MAC, INITIATOR_MAC);
-        outside.send(&answer.bytes());
-        if asked && heard(&inside, SERVER) {
+        let [question, answer] = exchange(n);
+        if arrives(0, question) && arrives(1, answer.macs(RESPONDER_MAC, INITIATOR_MAC)) {
             outcome.answered += 1;
         } else {
             outcome.lost += 1;
