@@ -67,7 +67,7 @@ pub struct SessionView {
     pub created: Time,
     /// How long ago its last packet was.
     pub idle: Duration,
-    /// How long until it ends if no packet comes.
+    /// How long until it ends if no packet comes: its whole time, if that is over and what it has announced holds it.
     pub left: Duration,
     /// Packets in original and reply direction.
     pub packets: [u64; 2],
@@ -93,6 +93,7 @@ impl SessionView {
         let context = summary.key.context;
         let (from, to) = snapshot.zones(in_port, context);
         let idle = now.since(summary.last_seen);
+        let timeout = Duration::from_millis(u64::from(summary.timeout_millis));
         Self {
             slot: summary.slot,
             protocol: summary.track.protocol(),
@@ -109,7 +110,7 @@ impl SessionView {
             generation: summary.generation,
             created: summary.created,
             idle,
-            left: Duration::from_millis(u64::from(summary.timeout_millis)).saturating_sub(idle),
+            left: timeout.checked_sub(idle).filter(|left| !left.is_zero()).unwrap_or(timeout),
             packets: summary.packets,
             bytes: summary.bytes,
             picked_up: summary.track.is_picked_up(),

@@ -418,3 +418,23 @@ fn a_parent_has_its_time_again_after_its_child() {
     play(&plan(), &steps(151.0, "forward original one_way s0"));
     play(&plan(), &steps(151.2, "forward original first s2 new"));
 }
+
+/// A session that is held though its time is over is listed with the time that it has after that.
+#[test]
+fn a_held_session_is_listed_with_the_time_that_it_will_have() {
+    let child = data("192.0.2.69:3000", "10.0.0.1:5001");
+    let acknowledges = Frame::udp("10.0.0.1:5001", "192.0.2.69:3000", &b"\0\x04\0\x01"[..]);
+    let steps = [
+        inside(0.0, &request(), "forward original first s0 new"),
+        outside(1.0, &child, "forward original first s1 new"),
+        inside(1.1, &acknowledges, "forward reply stream s1"),
+        Step::Sessions(61.1, 2),
+    ];
+    let played = play_with(1, &plan(), &steps);
+    let mut left = Vec::new();
+    let [shard] = played.rig.cluster.shards() else { panic!("one worker") };
+    let filter = engine::SessionFilter::default();
+    shard.list(played.rig.now(), 0, 64, &filter, &mut |view| left.push(view.left.as_secs()));
+    left.sort_unstable();
+    assert_eq!(left, [30, 60], "of the request, and of the transfer");
+}
