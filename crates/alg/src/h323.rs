@@ -7,14 +7,14 @@
 //! ```
 //!
 //! What is announced as call signalling, RAS or H.245 is read in its turn. Places must be those of the speaker's own
-//! host; a rule that allows third parties lets media, H.245 and calls go elsewhere (a gatekeeper that routes signalling
-//! only), and any host call an endpoint that has registered. RTP and RTCP are expected at the ports that are named, T.120
-//! where its channel says.
+//! host. A rule that allows third parties lets media, H.245 and calls go elsewhere (a gatekeeper that routes signalling
+//! only), any host call an endpoint that has registered, and any host open the H.245 of a call: the other party may be
+//! behind the one that signals. RTP and RTCP are expected at the ports that are named, T.120 where its channel says. What
+//! nobody has come by is taken back with the end of the channel, call, admission or registration that it was for.
 //!
 //! Left alone: what is encrypted (H.235, TLS), gatekeepers found by multicast, the address that a call is forwarded to
-//! (the next call's own signalling names it), channels of multicast, what a channel that closes has announced and nobody
-//! used (it lapses by its time; what a call has announced is taken back when it is released), and answers of RAS that come to another port than they were asked from: they are let in,
-//! but it is not known there what was asked.
+//! (the next call's own signalling names it), channels of multicast, and answers of RAS that come to another port than they
+//! were asked from: they are let in, but it is not known there what was asked.
 //!
 //! The messages are ASN.1, decoded by rasn from definitions of what is wanted (`syntax`).
 
@@ -51,7 +51,7 @@ pub(crate) struct H323 {
 const _: () = {
     assert!(size_of::<H323>() + size_of::<Registration>() <= FEW * CALL);
     assert!(size_of::<H323>() + Signalling::ONE <= FEW * CALL);
-    assert!(size_of::<H245>() + H245::MOST <= FEW * CALL);
+    assert!(H245::MOST <= FEW * CALL);
     assert!(Signalling::MOST <= MANY * CALL);
 };
 

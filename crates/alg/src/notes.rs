@@ -1,6 +1,7 @@
 //! What a gateway is told of its conversation, and what it has to say.
 
 use core::net::IpAddr;
+use core::ops::RangeInclusive;
 
 use arrayvec::ArrayVec;
 use session::Direction;
@@ -51,7 +52,7 @@ pub struct Notes<'a> {
     /// Octets that the reader may hold beyond what it holds ([`crate::Reader::held`]).
     pub room: usize,
     announcements: ArrayVec<Announcement, ANNOUNCEMENTS>,
-    withdrawn: ArrayVec<u32, WITHDRAWALS>,
+    withdrawn: ArrayVec<RangeInclusive<u32>, WITHDRAWALS>,
     remarks: ArrayVec<Remark, REMARKS>,
 }
 
@@ -61,7 +62,7 @@ impl Notes<'_> {
     pub const ANNOUNCEMENTS: usize = ANNOUNCEMENTS;
     /// Remarks on one packet that are kept.
     pub const REMARKS: usize = REMARKS;
-    /// Groups that one packet can take back. What more it would take back lapses by its time.
+    /// Groups, or ranges of them, that one packet can take back. What more it would take back lapses by its time.
     pub const WITHDRAWALS: usize = WITHDRAWALS;
 }
 
@@ -87,11 +88,18 @@ impl<'a> Notes<'a> {
     }
 
     /// Takes back what has been announced of a group, in this packet and before, and has not been used. What is announced
-    /// after that stands.
+    /// after that stands. What is of group 0 is never taken back.
     pub fn withdraw(&mut self, group: u32) {
-        self.announcements.retain(|announcement| announcement.group != group);
-        if group != 0 && !self.withdrawn.contains(&group) {
-            self.withdrawn.try_push(group).ok();
+        if group != 0 {
+            self.withdraw_all(group..=group);
+        }
+    }
+
+    /// As [`Self::withdraw`], of groups that follow one another: those of a call and its channels. 0 is not among them.
+    pub fn withdraw_all(&mut self, groups: RangeInclusive<u32>) {
+        self.announcements.retain(|announcement| !groups.contains(&announcement.group));
+        if !self.withdrawn.contains(&groups) {
+            self.withdrawn.try_push(groups).ok();
         }
     }
 
@@ -108,7 +116,7 @@ impl<'a> Notes<'a> {
 
     /// The groups that are taken back, before anything that is announced.
     #[must_use]
-    pub fn withdrawn(&self) -> &[u32] {
+    pub fn withdrawn(&self) -> &[RangeInclusive<u32>] {
         &self.withdrawn
     }
 

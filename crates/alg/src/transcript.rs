@@ -42,6 +42,13 @@ impl<D: Dialogue> Talk<D> {
         text(&notes, from, &mut self.groups)
     }
 
+    /// The groups of what is announced in a run of a stream.
+    pub(crate) fn groups_of(&mut self, from: Direction, run: &[u8]) -> Vec<u32> {
+        let mut notes = Notes::new(&self.peers, self.options);
+        self.dialogue.read(from, run, &mut notes);
+        notes.announcements().iter().map(|announcement| announcement.group).collect()
+    }
+
     /// What is noted of a run of a stream, and how far it was read.
     pub(crate) fn stream(&mut self, from: Direction, run: &[u8]) -> (Progress, Vec<String>) {
         let mut notes = Notes::new(&self.peers, self.options);
@@ -70,12 +77,11 @@ pub(crate) fn wire(text: &str) -> Vec<u8> {
 }
 
 fn text(notes: &Notes<'_>, from: Direction, groups: &mut Vec<u32>) -> Vec<String> {
-    let withdrawn: Vec<_> = notes
+    let withdrawn = notes
         .withdrawn()
         .iter()
-        .filter_map(|group| groups.iter().position(|known| known == group))
-        .map(|place| format!("- group {place}"))
-        .collect();
+        .flat_map(|those| groups.iter().enumerate().filter(|(_, group)| those.contains(group)));
+    let withdrawn: Vec<_> = withdrawn.map(|(place, _)| format!("- group {place}")).collect();
     for announcement in notes.announcements() {
         if announcement.group != 0 && !groups.contains(&announcement.group) {
             groups.push(announcement.group);

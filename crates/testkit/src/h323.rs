@@ -4,7 +4,7 @@
 //! In the aligned packed encoding an address is four or sixteen octets in a row, and its port the two behind it, so that
 //! another can be put in its place without a change to anything else.
 
-use core::net::{Ipv4Addr, SocketAddr};
+use core::net::{IpAddr, SocketAddr};
 
 const VECTORS: &str = include_str!("h323/vectors.txt");
 
@@ -12,6 +12,11 @@ const VECTORS: &str = include_str!("h323/vectors.txt");
 pub const CALLER: &str = "10.0.0.1";
 /// The host that is called, and the gatekeeper.
 pub const CALLED: &str = "192.0.2.1";
+
+/// The two where they speak IPv6: in the messages that have `_6` in their names.
+pub const CALLER_6: &str = "2001:db8::1";
+/// The host that is called there.
+pub const CALLED_6: &str = "2001:db8:1::1";
 
 /// Every message as its name and octets, in the order of the file.
 pub fn messages() -> impl Iterator<Item = (&'static str, Vec<u8>)> {
@@ -42,34 +47,52 @@ pub fn with_places(mut message: Vec<u8>, places: &[(SocketAddr, SocketAddr)]) ->
     for (old, new) in places {
         let [old, new] = [octets(*old), octets(*new)];
         assert_eq!(old.len(), new.len(), "of one family");
-        assert!(replace(&mut message, &old, &new), "the message does not name {old:?}");
+        let found = places_of(&message, &old);
+        assert!(!found.is_empty(), "the message does not name {old:?}");
+        write(&mut message, &found, &new);
     }
     message
 }
 
-/// The message as these hosts would send it, in the place of [`CALLER`] and [`CALLED`]; its ports stay.
+/// The message of this name as these hosts would send it, in the place of those that it is about; its ports stay. Between
+/// hosts of IPv6 it is the one that is about such, if it names any.
 #[must_use]
-pub fn between(mut message: Vec<u8>, caller: Ipv4Addr, called: Ipv4Addr) -> Vec<u8> {
-    for (old, new) in [(CALLER, caller), (CALLED, called)] {
-        let old: Ipv4Addr = old.parse().expect("an address");
-        replace(&mut message, &old.octets(), &new.octets());
+pub fn between(name: &str, caller: IpAddr, called: IpAddr) -> Vec<u8> {
+    let (mut message, hosts) = if caller.is_ipv4() {
+        (message(name), [CALLER, CALLED])
+    } else {
+        let acknowledged = name.strip_suffix("_ack").map(|name| format!("{name}_6_ack"));
+        let in_6 = acknowledged.unwrap_or_else(|| format!("{name}_6"));
+        let found = messages().find(|(other, _)| *other == in_6);
+        (found.map_or_else(|| message(name), |(_, message)| message), [CALLER_6, CALLED_6])
+    };
+    let hosts = hosts.map(|host| host.parse().expect("an address")).map(of_host);
+    // Both are looked for before either is written, so that they may change places.
+    let found = hosts.map(|host| places_of(&message, &host));
+    for (found, new) in found.into_iter().zip([caller, called].map(of_host)) {
+        write(&mut message, &found, &new);
     }
     message
 }
 
-/// Puts octets in the place of as many others, wherever these are; whether they are anywhere.
-fn replace(message: &mut [u8], old: &[u8], new: &[u8]) -> bool {
-    let found: Vec<_> = (0..message.len()).filter(|at| message[*at..].starts_with(old)).collect();
-    for at in &found {
-        message[*at..*at + new.len()].copy_from_slice(new);
+/// Where some octets stand in a message.
+fn places_of(message: &[u8], octets: &[u8]) -> Vec<usize> {
+    (0..message.len()).filter(|at| message[*at..].starts_with(octets)).collect()
+}
+
+fn write(message: &mut [u8], places: &[usize], octets: &[u8]) {
+    for at in places {
+        message[*at..*at + octets.len()].copy_from_slice(octets);
     }
-    !found.is_empty()
 }
 
 fn octets(place: SocketAddr) -> Vec<u8> {
-    let port = place.port().to_be_bytes();
-    match place {
-        SocketAddr::V4(place) => [&place.ip().octets()[..], &port].concat(),
-        SocketAddr::V6(place) => [&place.ip().octets()[..], &port].concat(),
+    [&of_host(place.ip())[..], &place.port().to_be_bytes()].concat()
+}
+
+fn of_host(host: IpAddr) -> Vec<u8> {
+    match host {
+        IpAddr::V4(host) => host.octets().to_vec(),
+        IpAddr::V6(host) => host.octets().to_vec(),
     }
 }

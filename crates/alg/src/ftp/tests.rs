@@ -31,8 +31,9 @@ fn heard(options: Options, ends: [&str; 2], said: &[(Direction, &str)]) -> Vec<S
         let reading = reader.segment(*from, *number, &octets, &mut notes);
         *number = *number + u32::try_from(octets.len()).unwrap();
         reader.acknowledged(from.reversed(), *number);
-        for group in notes.withdrawn() {
-            let (_, what) = opened.iter().rfind(|(of, _)| of == group).expect("it was opened");
+        for groups in notes.withdrawn() {
+            let (_, what) =
+                opened.iter().rfind(|(of, _)| groups.contains(of)).expect("it was opened");
             heard.push(format!("- {what}"));
         }
         for announced in notes.announcements() {

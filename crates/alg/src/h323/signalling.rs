@@ -11,7 +11,7 @@ use super::places::{Place, TCP, permitted, signalled};
 use super::q931;
 use super::syntax::asn1::Encoded;
 use super::syntax::h225::{
-    Body, Connect, Facility, Information, Proceeding, Progress as InProgress, Setup,
+    Body, Connect, Enclosed, Facility, Information, Proceeding, Progress as InProgress, Setup,
     TransportAddress, UserInformation,
 };
 use super::syntax::h245::OpenLogicalChannel;
@@ -22,8 +22,6 @@ use crate::{Announcement, Notes, Protocol, Remark};
 
 /// Calls that one connection carries at once; of more, the oldest is forgotten.
 const CALLS: usize = 8;
-/// Messages in one that are read: proposals of a fast start, or of a tunnel.
-const ENCLOSED: usize = 32;
 
 /// A connection of call signalling.
 #[derive(Clone, Debug, Default)]
@@ -36,6 +34,8 @@ struct Call {
     caller: Direction,
     reference: u16,
     channels: Channels,
+    /// Where the caller offers to speak H.245, until the called party has said something. Only if the reading is strict.
+    offered: Option<Place>,
 }
 
 /// What a message says that matters here.
@@ -43,9 +43,9 @@ struct Call {
 struct Said {
     what: What,
     h245_address: Option<TransportAddress>,
-    fast_start: Option<Vec<Encoded>>,
+    fast_start: Option<Enclosed>,
     /// H.245 messages in the body; those of any message stand beside it.
-    parallel: Option<Vec<Encoded>>,
+    parallel: Option<Enclosed>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -100,51 +100,66 @@ impl Signalling {
             return notes.remark(Remark::WrongSide);
         }
         let caller = if message.from_called { from.reversed() } else { from };
+        let reference = message.reference;
         if what == What::Release {
-            self.calls.retain(|call| !call.is(caller, message.reference));
-            return notes.withdraw(group(caller, message.reference));
+            return self.release(caller, reference, notes);
         }
-        let tunnelled = [parallel, pdu.h245_control].into_iter().flatten().flatten();
-        let mut tunnelled = tunnelled.peekable();
-        let says_nothing = h245_address.is_none() && fast_start.is_none();
-        if what != What::Setup && says_nothing && tunnelled.peek().is_none() {
-            return;
+        if what == What::Setup {
+            self.begin(caller, reference, notes.room);
         }
-        let begins = what == What::Setup;
-        let Some(call) = self.call(caller, message.reference, begins, notes.room) else {
-            return notes.remark(Remark::Unasked);
-        };
-        if let Some(place) = h245_address.as_ref().and_then(signalled) {
-            let lifetime = if what == What::Answer { None } else { Some(RINGING) };
-            expect_control(from, place, (lifetime, group(caller, message.reference)), notes);
-        }
-        call.fast_start(from, &fast_start.unwrap_or_default(), notes);
-        for (at, Encoded(message)) in tunnelled.enumerate() {
-            if at == ENCLOSED {
-                return notes.remark(Remark::Overlong);
+        let tunnelled = [parallel, pdu.h245_control].map(Option::unwrap_or_default);
+        let says_nothing = h245_address.is_none()
+            && fast_start.is_none()
+            && tunnelled.iter().all(|messages| messages.elements.is_empty());
+        let Some(call) = self.calls.iter_mut().find(|call| call.is(caller, reference)) else {
+            if !says_nothing {
+                notes.remark(Remark::Unasked);
             }
-            control::hear(&mut call.channels, from, &message, notes);
+            return;
+        };
+        if from != caller
+            && let Some(place) = call.offered.take()
+        {
+            call.expect_control(caller, place, Some(RINGING), notes);
+        }
+        if let Some(place) = h245_address.as_ref().and_then(signalled) {
+            if what == What::Setup && notes.options.strict {
+                call.offered = Some(place);
+            } else {
+                let lifetime = if what == What::Answer { None } else { Some(RINGING) };
+                call.expect_control(from, place, lifetime, notes);
+            }
+        }
+        if let Some(channels) = &fast_start {
+            call.fast_start(from, channels, notes);
+        }
+        if what == What::Answer {
+            call.channels.answered(from, notes);
+        }
+        for Enclosed { elements, more } in &tunnelled {
+            for Encoded(message) in elements {
+                control::hear(&mut call.channels, from, message, notes);
+            }
+            if *more {
+                notes.remark(Remark::Overlong);
+            }
         }
     }
 
-    /// A call of this connection. A Setup begins one.
-    fn call(
-        &mut self,
-        caller: Direction,
-        reference: u16,
-        begins: bool,
-        room: usize,
-    ) -> Option<&mut Call> {
-        if begins {
-            self.calls.retain(|call| !call.is(caller, reference));
-            if self.calls.is_full() || (!self.calls.is_empty() && room < Call::MOST) {
-                self.calls.remove(0);
-            }
-            let channels = Channels::of(group(caller, reference));
-            self.calls.push(Box::new(Call { caller, reference, channels }));
+    /// A Setup begins a call, be it for the first time or again.
+    fn begin(&mut self, caller: Direction, reference: u16, room: usize) {
+        self.calls.retain(|call| !call.is(caller, reference));
+        if self.calls.is_full() || (!self.calls.is_empty() && room < Call::MOST) {
+            self.calls.remove(0);
         }
-        let call = self.calls.iter_mut().find(|call| call.is(caller, reference))?;
-        Some(call)
+        let channels = Channels::of(group(caller, reference));
+        self.calls.push(Box::new(Call { caller, reference, channels, offered: None }));
+    }
+
+    /// Takes back what a call has announced, be it known or forgotten.
+    fn release(&mut self, caller: Direction, reference: u16, notes: &mut Notes<'_>) {
+        self.calls.retain(|call| !call.is(caller, reference));
+        notes.withdraw_all(Channels::groups(group(caller, reference)));
     }
 }
 
@@ -158,11 +173,8 @@ impl Call {
     }
 
     /// The caller proposes channels, the called party accepts some (H.323 §8.1.7).
-    fn fast_start(&mut self, from: Direction, channels: &[Encoded], notes: &mut Notes<'_>) {
-        for (at, Encoded(channel)) in channels.iter().enumerate() {
-            if at == ENCLOSED {
-                return notes.remark(Remark::Overlong);
-            }
+    fn fast_start(&mut self, from: Direction, channels: &Enclosed, notes: &mut Notes<'_>) {
+        for Encoded(channel) in &channels.elements {
             match aper::decode_with_remainder::<OpenLogicalChannel>(channel) {
                 Ok((channel, _)) if from == self.caller => {
                     self.channels.open(from, Channel::Proposed, &channel, notes);
@@ -171,6 +183,35 @@ impl Call {
                 Err(_) => notes.remark(Remark::Malformed),
             }
         }
+        if channels.more {
+            notes.remark(Remark::Overlong);
+        }
+    }
+
+    /// Expects the connection of H.245 to where the side that speaks in direction `from` listens.
+    ///
+    /// It comes from the other party of the call. Where the rule allows third parties that may be behind the one that signals,
+    /// a gatekeeper that passes calls on, and nobody says where.
+    fn expect_control(
+        &self,
+        from: Direction,
+        place: Place,
+        lifetime: Option<Duration>,
+        notes: &mut Notes<'_>,
+    ) {
+        let Some(destination) = permitted(place, from, Remark::Bounce, notes) else { return };
+        let own = destination.0 == notes.peers.speaker(from).0;
+        let source = if notes.options.third_party && own {
+            Announcement::any_host(destination.0)
+        } else {
+            notes.peers.listener(from).0
+        };
+        notes.expect(Announcement {
+            lifetime,
+            read: Some(Protocol::H245),
+            group: group(self.caller, self.reference),
+            ..Announcement::once(TCP, from.reversed(), source, destination)
+        });
     }
 }
 
@@ -206,28 +247,11 @@ impl Said {
     }
 }
 
-/// The group of what a call announces.
+/// The group of what a call announces, but for its channels, which have those that follow it ([`Channels::of`]).
 fn group(caller: Direction, reference: u16) -> u32 {
     let caller = match caller {
         Direction::Original => 1,
         Direction::Reply => 2,
     };
-    u32::from(reference) << 2 | caller
-}
-
-/// Expects the connection of H.245 to where the side that speaks in direction `from` listens.
-fn expect_control(
-    from: Direction,
-    place: Place,
-    (lifetime, group): (Option<Duration>, u32),
-    notes: &mut Notes<'_>,
-) {
-    let Some(destination) = permitted(place, from, Remark::Bounce, notes) else { return };
-    let source = notes.peers.listener(from).0;
-    notes.expect(Announcement {
-        lifetime,
-        read: Some(Protocol::H245),
-        group,
-        ..Announcement::once(TCP, from.reversed(), source, destination)
-    });
+    (u32::from(reference) << 2 | caller) << 15
 }

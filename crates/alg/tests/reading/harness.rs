@@ -140,7 +140,9 @@ impl Conversation {
         }
         let overlong = notes.remarks().contains(&Remark::Overlong);
         self.unequal |= overlong || self.reader.has_stopped() || notes.announcements().len() > 15;
+        self.unequal |= notes.withdrawn().len() == Notes::WITHDRAWALS;
         if reading == Reading::Pass {
+            self.announced.retain(|it| !notes.withdrawn().iter().any(|of| of.contains(&it.group)));
             self.announced.extend_from_slice(notes.announcements());
         }
         reading

@@ -126,6 +126,58 @@ const DIALOGUES: &[Dialogue] = &[
         &[(C, "h245_olc"), (S, "h245_olc_third_ack"), (C, "h245_olc_third")],
     ),
     (Protocol::H245, Manner { ipv6: true, ..STREAM }, &[(C, "h245_olc_6"), (S, "h245_olc_6_ack")]),
+    (
+        Protocol::H323,
+        DATAGRAMS,
+        &[
+            (C, "ras_rrq"),
+            (S, "ras_rcf"),
+            (C, "ras_rrq_moved"),
+            (S, "ras_rrj"),
+            (C, "ras_arq"),
+            (S, "ras_acf"),
+            (C, "ras_drq"),
+            (S, "ras_urq"),
+            (C, "ras_ucf"),
+            (C, "ras_rrq_many"),
+            (S, "ras_rcf"),
+            (C, "ras_urq"),
+            (S, "ras_urj"),
+        ],
+    ),
+    (
+        Protocol::H323,
+        STREAM,
+        &[
+            (C, "call_setup_fast"),
+            (S, "call_connect"),
+            (C, "call_facility_olc"),
+            (S, "call_facility_olc_ack"),
+            (C, "call_facility_end"),
+            (S, "call_alerting_fast"),
+        ],
+    ),
+    (
+        Protocol::H323,
+        Manner { ipv6: true, ..STREAM },
+        &[(C, "call_setup_fast_6"), (S, "call_connect_fast_6"), (C, "call_release")],
+    ),
+    (
+        Protocol::H245,
+        STREAM,
+        &[
+            (C, "h245_olc"),
+            (S, "h245_olc_reject"),
+            (C, "h245_olc"),
+            (S, "h245_olc_ack"),
+            (S, "h245_olc_back"),
+            (C, "h245_clc"),
+            (C, "h245_olc_slides"),
+            (C, "h245_flow"),
+            (S, "h245_clc_back"),
+            (S, "h245_end"),
+        ],
+    ),
 ];
 
 /// What was said, and by whom.

@@ -3,6 +3,7 @@
 //!
 //! Not here: who may come by what was announced (`unknown`), and how the protocols speak (`alg`).
 
+use core::ops::RangeInclusive;
 use core::time::Duration;
 use std::collections::VecDeque;
 
@@ -28,7 +29,7 @@ use super::{Core, Lookup, Packet, Turn};
 #[derive(Debug)]
 pub(super) struct Read {
     announcements: ArrayVec<Announcement, { Notes::ANNOUNCEMENTS }>,
-    withdrawn: ArrayVec<u32, { Notes::WITHDRAWALS }>,
+    withdrawn: ArrayVec<RangeInclusive<u32>, { Notes::WITHDRAWALS }>,
     remarks: ArrayVec<Remark, { Notes::REMARKS + 1 }>,
     /// Why the packet must not pass.
     pub(super) refused: Option<Remark>,
@@ -101,7 +102,7 @@ impl Conversation {
         let (announcements, withdrawn) = match refused {
             None => (
                 notes.announcements().iter().copied().collect(),
-                notes.withdrawn().iter().copied().collect(),
+                notes.withdrawn().iter().cloned().collect(),
             ),
             // What does not reach its reader announces nothing.
             Some(_) => (ArrayVec::new(), ArrayVec::new()),
@@ -266,13 +267,13 @@ impl<F: Frame, M: Memory> Core<F, M> {
     }
 
     /// Takes back what a session has announced of some groups and nobody has come by.
-    fn take_back(&mut self, slot: Slot, groups: &[u32]) {
+    fn take_back(&mut self, slot: Slot, groups: &[RangeInclusive<u32>]) {
         if groups.is_empty() {
             return;
         }
         let Self { records, publisher, counters, .. } = self;
         let Some(conversation) = records.conversation(slot) else { return };
-        let is_taken = |ticket: &Ticket| groups.contains(&ticket.group());
+        let is_taken = |ticket: &Ticket| groups.iter().any(|those| those.contains(&ticket.group()));
         let taken = conversation.tickets.iter().copied().filter(is_taken);
         let mut ended = |of, why| counters.unclaimed(of, why);
         publisher.retire_all(taken, Ended::Withdrawn, &mut ended);

@@ -101,6 +101,11 @@ impl Talk {
     /// Opens it to a port over either family.
     pub(crate) fn open_over(site: &Site, v6: bool, port: u16) -> Self {
         give_other_addresses(site);
+        Self::another(site, v6, port)
+    }
+
+    /// Opens another one, to another port.
+    pub(crate) fn another(site: &Site, v6: bool, port: u16) -> Self {
         let address = site.outside_address(v6, port);
         let listener =
             site.outside.inside(|| TcpListener::bind(address)).expect("a port of its own");

@@ -1,20 +1,19 @@
 //! H.323 through the box, by hand on both ends: what they say over real sockets was written by another encoder, with the
 //! hosts of the site in it (`testkit::h323`). No real terminal or gatekeeper takes part.
 
-use std::net::{TcpListener, UdpSocket};
+use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::thread;
 use std::time::Duration;
 
 use test_case::test_case;
-use testkit::h323::{between, in_tpkt, message};
-use testkit::netns::{INSIDE_V4, OUTSIDE_V4, Settings, Site};
+use testkit::h323::{between, in_tpkt};
+use testkit::netns::{Settings, Site};
 
 use super::by_hand::{
-    OTHER_INSIDE, OTHER_OUTSIDE, Talk, arrives, comes, give_other_addresses, hears, socket,
-    started_inside,
+    Everybody, Talk, arrives, comes, give_other_addresses, hears, socket, started_inside,
 };
 use super::peers::assert_nothing_dropped;
-use super::{SOON, assert_conserved, site};
+use super::{assert_conserved, site};
 
 const RAS: u16 = 1719;
 const SIGNALLING: u16 = 1720;
@@ -32,23 +31,34 @@ fn through(service: &str, workers: &str) -> Site {
     site(&Settings { workers, timeouts, rules: &rules, ..Settings::USUAL })
 }
 
-fn said(name: &str) -> Vec<u8> {
-    between(message(name), INSIDE_V4, OUTSIDE_V4)
+/// What the caller inside or the called party outside says.
+fn said(hosts: Everybody, name: &str) -> Vec<u8> {
+    between(name, hosts.inside, hosts.outside)
+}
+
+/// A call between hosts that have other addresses too.
+fn call(site: &Site, hosts: Everybody) -> Talk {
+    Talk::open_over(site, hosts.inside.is_ipv6(), SIGNALLING)
+}
+
+/// The caller opens the connection of H.245.
+fn control(site: &Site, hosts: Everybody) -> Talk {
+    Talk::another(site, hosts.inside.is_ipv6(), CONTROL)
 }
 
 /// The media's sockets: audio and reports of the caller, then of the called party.
-fn media(site: &Site) -> [UdpSocket; 4] {
+fn media(site: &Site, hosts: Everybody) -> [UdpSocket; 4] {
     [
-        socket(&site.inside, INSIDE_V4, CALLER),
-        socket(&site.inside, INSIDE_V4, CALLER + 1),
-        socket(&site.outside, OUTSIDE_V4, CALLED),
-        socket(&site.outside, OUTSIDE_V4, CALLED + 1),
+        socket(&site.inside, hosts.inside, CALLER),
+        socket(&site.inside, hosts.inside, CALLER + 1),
+        socket(&site.outside, hosts.outside, CALLED),
+        socket(&site.outside, hosts.outside, CALLED + 1),
     ]
 }
 
 /// RTP and RTCP go both ways, and with them so many connections that were announced.
-fn assert_media(site: &Site, claimed: f64) {
-    let [audio, reports, far_audio, far_reports] = media(site);
+fn assert_media(site: &Site, hosts: Everybody, claimed: f64) {
+    let [audio, reports, far_audio, far_reports] = media(site, hosts);
     let mut packet = [0_u8; 172];
     packet[0] = 0x80;
     for sequence in 0..AUDIO {
@@ -63,25 +73,27 @@ fn assert_media(site: &Site, claimed: f64) {
     assert_nothing_dropped(site);
 }
 
-#[test_case("[1]"; "with one worker")]
-#[test_case("[0, 1]"; "with two workers")]
-fn h323_fast_start_has_media(workers: &str) {
+#[test_case(Everybody::of(false), "[1]"; "with one worker")]
+#[test_case(Everybody::of(false), "[0, 1]"; "with two workers")]
+#[test_case(Everybody::of(true), "[0, 1]"; "over ipv6")]
+fn h323_fast_start_has_media(hosts: Everybody, workers: &str) {
     let site = through(r#""h323""#, workers);
-    let mut call = Talk::open(&site, SIGNALLING);
-    assert!(call.client_says(&said("call_setup_fast")));
-    assert!(call.server_says(&said("call_proceeding")));
-    assert!(call.server_says(&said("call_connect_fast")));
-    assert_media(&site, 2.0);
+    let mut call = call(&site, hosts);
+    assert!(call.client_says(&said(hosts, "call_setup_fast")));
+    assert!(call.server_says(&said(hosts, "call_proceeding")));
+    assert!(call.server_says(&said(hosts, "call_connect_fast")));
+    assert_media(&site, hosts, 2.0);
 }
 
-#[test_case("[1]"; "with one worker")]
-#[test_case("[0, 1]"; "with two workers")]
-fn h323_channels_of_a_connection_of_h245_have_media(workers: &str) {
+#[test_case(Everybody::of(false), "[1]"; "with one worker")]
+#[test_case(Everybody::of(false), "[0, 1]"; "with two workers")]
+#[test_case(Everybody::of(true), "[0, 1]"; "over ipv6")]
+fn h323_channels_of_a_connection_of_h245_have_media(hosts: Everybody, workers: &str) {
     let site = through(r#""h323""#, workers);
-    let mut call = Talk::open(&site, SIGNALLING);
-    assert!(call.client_says(&said("call_setup")));
-    assert!(call.server_says(&said("call_connect_h245")));
-    let mut control = control(&site);
+    let mut call = call(&site, hosts);
+    assert!(call.client_says(&said(hosts, "call_setup")));
+    assert!(call.server_says(&said(hosts, "call_connect_h245")));
+    let mut control = control(&site, hosts);
     for (caller, name) in [
         (true, "h245_tcs"),
         (false, "h245_tcs_ack"),
@@ -90,83 +102,104 @@ fn h323_channels_of_a_connection_of_h245_have_media(workers: &str) {
         (false, "h245_olc_back"),
         (true, "h245_olc_back_ack"),
     ] {
-        let message = in_tpkt(&said(name));
+        let message = in_tpkt(&said(hosts, name));
         let heard =
             if caller { control.client_says(&message) } else { control.server_says(&message) };
         assert!(heard, "{name}");
     }
-    assert_media(&site, 3.0);
+    assert_media(&site, hosts, 3.0);
 }
 
-/// The caller opens the connection of H.245.
-fn control(site: &Site) -> Talk {
-    let address = site.outside_address(false, CONTROL);
-    let listener = site.outside.inside(|| TcpListener::bind(address)).expect("a port of its own");
-    let client = site.inside.connect(address, SOON).expect("it is expected");
-    let (server, _) = listener.accept().expect("it has come");
-    Talk::of(client, server)
-}
-
-#[test]
-fn h323_lets_one_host_make_one_connection_of_h245_in_time() {
+#[test_case(Everybody::of(false); "over ipv4")]
+#[test_case(Everybody::of(true); "over ipv6")]
+fn h323_lets_one_host_make_one_connection_of_h245_in_time(hosts: Everybody) {
     let site = through(r#""h323""#, "[1]");
-    let mut call = Talk::open(&site, SIGNALLING);
-    let target = (OUTSIDE_V4, CONTROL);
-    assert!(call.client_says(&said("call_setup")));
-    assert!(!comes(&site, &site.inside, INSIDE_V4, target), "nothing is announced yet");
-    assert!(call.server_says(&said("call_connect_h245")));
-    assert!(!comes(&site, &site.inside, OTHER_INSIDE, target), "another host");
-    let _open = control(&site);
-    assert!(!comes(&site, &site.inside, INSIDE_V4, target), "a second connection");
-    assert!(call.server_says(&said("call_connect_h245")));
+    let mut call = call(&site, hosts);
+    let target = (hosts.outside, CONTROL);
+    assert!(call.client_says(&said(hosts, "call_setup")));
+    assert!(!comes(&site, &site.inside, hosts.inside, target), "nothing is announced yet");
+    assert!(call.server_says(&said(hosts, "call_connect_h245")));
+    assert!(!comes(&site, &site.inside, hosts.other_inside, target), "another host");
+    let _open = control(&site, hosts);
+    assert!(!comes(&site, &site.inside, hosts.inside, target), "a second connection");
+    assert!(call.server_says(&said(hosts, "call_connect_h245")));
     thread::sleep(Duration::from_millis(2_200));
-    assert!(!comes(&site, &site.inside, INSIDE_V4, target), "too late");
+    assert!(!comes(&site, &site.inside, hosts.inside, target), "too late");
     assert_conserved(&site);
 }
 
-#[test]
-fn h323_lets_one_host_send_one_stream_while_the_call_lasts() {
+#[test_case(Everybody::of(false); "over ipv4")]
+#[test_case(Everybody::of(true); "over ipv6")]
+fn h323_lets_one_host_send_one_stream_while_the_call_lasts(hosts: Everybody) {
     let site = through(r#""h323""#, "[1]");
-    let mut call = Talk::open(&site, SIGNALLING);
-    let [audio, reports, far_audio, far_reports] = media(&site);
-    let stranger = socket(&site.outside, OTHER_OUTSIDE, CALLED);
+    let mut call = call(&site, hosts);
+    let [audio, reports, far_audio, far_reports] = media(&site, hosts);
+    let stranger = socket(&site.outside, hosts.other_outside, CALLED);
     assert!(!arrives(&site, &far_audio, &audio), "nothing is announced yet");
-    assert!(call.client_says(&said("call_setup_fast")));
-    assert!(call.server_says(&said("call_connect_fast")));
+    assert!(call.client_says(&said(hosts, "call_setup_fast")));
+    assert!(call.server_says(&said(hosts, "call_connect_fast")));
     assert!(!arrives(&site, &stranger, &audio), "another host");
     assert!(arrives(&site, &far_audio, &audio));
     assert!(!arrives(&site, &far_reports, &audio), "a second stream");
-    assert!(call.client_says(&said("call_release")));
+    assert!(call.client_says(&said(hosts, "call_release")));
     assert!(!arrives(&site, &far_reports, &reports), "too late");
     assert_conserved(&site);
 }
 
-#[test]
-fn h323_lets_the_gatekeeper_alone_call_a_registered_endpoint() {
+/// What is announced for a channel of H.245 is for it alone, and for the session that announces it.
+#[test_case(Everybody::of(false); "over ipv4")]
+#[test_case(Everybody::of(true); "over ipv6")]
+fn h323_channels_that_are_closed_have_no_media(hosts: Everybody) {
     let site = through(r#""h323""#, "[1]");
-    give_other_addresses(&site);
-    let endpoint = socket(&site.inside, INSIDE_V4, RAS);
-    let gatekeeper = socket(&site.outside, OUTSIDE_V4, RAS);
-    let target = (INSIDE_V4, SIGNALLING);
-    let _called = site.inside.inside(|| TcpListener::bind(target)).expect("a port of its own");
-    assert!(hears(&endpoint, &gatekeeper, &said("ras_rrq")));
-    assert!(!comes(&site, &site.outside, OUTSIDE_V4, target), "not confirmed yet");
-    assert!(hears(&gatekeeper, &endpoint, &said("ras_rcf")));
-    assert!(!comes(&site, &site.outside, OTHER_OUTSIDE, target), "another host");
-    for _ in 0..2 {
-        assert!(comes(&site, &site.outside, OUTSIDE_V4, target));
-    }
+    let mut call = call(&site, hosts);
+    let [audio, reports, far_audio, far_reports] = media(&site, hosts);
+    assert!(call.client_says(&said(hosts, "call_setup")));
+    assert!(call.server_says(&said(hosts, "call_connect_h245")));
+    let mut control = control(&site, hosts);
+    assert!(control.client_says(&in_tpkt(&said(hosts, "h245_olc"))));
+    assert!(control.server_says(&in_tpkt(&said(hosts, "h245_olc_ack"))));
+    assert!(arrives(&site, &far_reports, &reports));
+    assert!(control.client_says(&in_tpkt(&said(hosts, "h245_clc"))));
+    assert!(!arrives(&site, &audio, &far_audio), "the channel is closed");
+    assert!(control.server_says(&in_tpkt(&said(hosts, "h245_olc_back"))));
+    assert!(control.client_says(&in_tpkt(&said(hosts, "h245_olc_back_ack"))));
+    assert!(control.client_says(&in_tpkt(&said(hosts, "h245_end"))));
+    assert!(!arrives(&site, &far_audio, &audio), "the session has ended");
     assert_conserved(&site);
 }
 
-#[test]
-fn h323_unread_opens_nothing() {
+#[test_case(Everybody::of(false); "over ipv4")]
+#[test_case(Everybody::of(true); "over ipv6")]
+fn h323_lets_the_gatekeeper_alone_call_a_registered_endpoint(hosts: Everybody) {
+    let site = through(r#""h323""#, "[1]");
+    give_other_addresses(&site);
+    let endpoint = socket(&site.inside, hosts.inside, RAS);
+    let gatekeeper = socket(&site.outside, hosts.outside, RAS);
+    let target = (hosts.inside, SIGNALLING);
+    let _called = site.inside.inside(|| TcpListener::bind(SocketAddr::from(target))).expect("free");
+    assert!(hears(&endpoint, &gatekeeper, &said(hosts, "ras_rrq")));
+    assert!(!comes(&site, &site.outside, hosts.outside, target), "not confirmed yet");
+    assert!(hears(&gatekeeper, &endpoint, &said(hosts, "ras_rcf")));
+    assert!(!comes(&site, &site.outside, hosts.other_outside, target), "another host");
+    for _ in 0..2 {
+        assert!(comes(&site, &site.outside, hosts.outside, target));
+    }
+    assert!(hears(&endpoint, &gatekeeper, &said(hosts, "ras_urq")));
+    assert!(comes(&site, &site.outside, hosts.outside, target), "the end is not confirmed yet");
+    assert!(hears(&gatekeeper, &endpoint, &said(hosts, "ras_ucf")));
+    assert!(!comes(&site, &site.outside, hosts.outside, target), "registered no more");
+    assert_conserved(&site);
+}
+
+#[test_case(Everybody::of(false); "over ipv4")]
+#[test_case(Everybody::of(true); "over ipv6")]
+fn h323_unread_opens_nothing(hosts: Everybody) {
     let site = through(r#""tcp/1720""#, "[1]");
-    let mut call = Talk::open(&site, SIGNALLING);
-    assert!(call.client_says(&said("call_setup_fast")));
-    assert!(call.server_says(&said("call_connect_h245")));
-    assert!(!comes(&site, &site.inside, INSIDE_V4, (OUTSIDE_V4, CONTROL)));
-    let [audio, _, far_audio, _] = media(&site);
+    let mut call = call(&site, hosts);
+    assert!(call.client_says(&said(hosts, "call_setup_fast")));
+    assert!(call.server_says(&said(hosts, "call_connect_h245")));
+    assert!(!comes(&site, &site.inside, hosts.inside, (hosts.outside, CONTROL)));
+    let [audio, _, far_audio, _] = media(&site, hosts);
     assert!(!arrives(&site, &far_audio, &audio) && !arrives(&site, &audio, &far_audio));
     assert_conserved(&site);
 }

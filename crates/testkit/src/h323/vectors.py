@@ -146,6 +146,11 @@ ras("rcf", "registrationConfirm", {
 ras("rcf_6", "registrationConfirm", {
     "requestSeqNum": 2, "protocolIdentifier": VERSION, "callSignalAddress": [signal(CALLED6, 1720)],
     "endpointIdentifier": "endpoint 7", "willRespondToIRR": False, "maintainConnection": True})
+# Where it is moved to, and at every address that a host may have.
+ras("rrq_moved", "registrationRequest", registration(3, CALLER, 2720, 1719))
+ras("rrq_many", "registrationRequest", {**registration(2, CALLER, 1720, 1719), "callSignalAddress": [
+    signal(THIRD, 1720), *(signal(f"10.0.1.{host}", 1720) for host in range(4)), signal(CALLER6, 1720),
+    signal(CALLER, 1720)]})
 ras("rrj", "registrationReject", {
     "requestSeqNum": 2, "protocolIdentifier": VERSION, "rejectReason": ("invalidAlias", 0)})
 ras("arq", "admissionRequest", admission(5))
@@ -169,6 +174,11 @@ ras("lcf", "locationConfirm", {
 ras("drq", "disengageRequest", {
     "requestSeqNum": 7, "endpointIdentifier": "endpoint 7", "conferenceID": GUID, "callReferenceValue": 4711,
     "disengageReason": ("normalDrop", 0), "answeredCall": False})
+ras("urq", "unregistrationRequest", {
+    "requestSeqNum": 8, "callSignalAddress": [signal(CALLER, 1720)], "endpointAlias": ALIASES,
+    "endpointIdentifier": "endpoint 7"})
+ras("ucf", "unregistrationConfirm", {"requestSeqNum": 8})
+ras("urj", "unregistrationReject", {"requestSeqNum": 8, "rejectReason": ("callInProgress", 0)})
 ras("rip", "requestInProgress", {"requestSeqNum": 5, "delay": 3000})
 
 # H.245.
@@ -224,6 +234,12 @@ H263 = ("videoData", ("h263VideoCapability", {
 H264 = ("videoData", ("genericVideoCapability", {
     "capabilityIdentifier": ("standard", (0, 0, 8, 241, 0, 0, 1)), "maxBitRate": 3840,
     "collapsing": [{"parameterIdentifier": ("standard", 41), "parameterValue": ("booleanArray", 64)}]}))
+# A second stream of video, which shows slides (H.239).
+SLIDES = ("videoData", ("extendedVideoCapability", {
+    "videoCapability": [H264[1]],
+    "videoCapabilityExtension": [{
+        "capabilityIdentifier": ("standard", (0, 0, 8, 239, 1, 2)),
+        "nonCollapsing": [{"parameterIdentifier": ("standard", 1), "parameterValue": ("booleanArray", 1)}]}]}))
 T38 = ("data", {
     "application": ("t38fax", {
         "t38FaxProtocol": ("udp", 0),
@@ -249,12 +265,15 @@ control("olc_back", opening(forward(201, G7231, 1, None, (CALLED, 6001), silence
 control("olc_back_ack", acknowledged(201, 1, (CALLER, 5004), (CALLER, 5005)))
 control("olc_6", opening(forward(101, ULAW, 1, None, (CALLER6, 5005))))
 control("olc_6_ack", acknowledged(101, 1, (CALLED6, 6000), (CALLED6, 6001)))
+control("olc_back_6", opening(forward(201, G7231, 1, None, (CALLED6, 6001))))
+control("olc_back_6_ack", acknowledged(201, 1, (CALLER6, 5004), (CALLER6, 5005)))
 control("olc_third", opening(forward(102, ULAW, 1, None, (THIRD, 5005))))
 control("olc_third_ack", acknowledged(101, 1, (THIRD, 6000), (THIRD, 6001)))
 control("olc_of_the_other", opening(forward(103, ULAW, 1, None, (CALLED, 7005))))
 control("olc_low", opening(forward(104, ULAW, 1, None, (CALLER, 139))))
 for at, (name, kind) in enumerate([
-        ("g729ab", G729AB), ("gsm", GSM), ("h261", H261), ("h263", H263), ("h264", H264), ("t38", T38)]):
+        ("g729ab", G729AB), ("gsm", GSM), ("h261", H261), ("h263", H263), ("h264", H264), ("t38", T38),
+        ("slides", SLIDES)]):
     control(f"olc_{name}", opening(forward(110 + at, kind, 2, None, (CALLER, 5007 + 2 * at))))
 control("olc_all", opening(forward(
     120, ("audioData", ("nonStandard", NON_STANDARD_245)), 5, (CALLER, 5040), (CALLER, 5041),
@@ -304,6 +323,12 @@ control("tcs", ("request", ("terminalCapabilitySet", {
 control("tcs_ack", ("response", ("terminalCapabilitySetAck", {"sequenceNumber": 1})))
 control("clc", ("request", ("closeLogicalChannel", {
     "forwardLogicalChannelNumber": 101, "source": ("user", 0), "reason": ("unknown", 0)})))
+control("clc_back", ("request", ("closeLogicalChannel", {
+    "forwardLogicalChannelNumber": 201, "source": ("user", 0), "reason": ("unknown", 0)})))
+control("olc_reject", ("response", ("openLogicalChannelReject", {
+    "forwardLogicalChannelNumber": 101, "cause": ("dataTypeNotSupported", 0)})))
+control("flow", ("command", ("flowControlCommand", {
+    "scope": ("logicalChannelNumber", 101), "restriction": ("noRestriction", 0)})))
 control("end", ("command", ("endSessionCommand", ("disconnect", 0))))
 control("user_input", ("indication", ("userInput", ("alphanumeric", "1"))))
 control("generic", ("request", ("genericRequest", {"messageIdentifier": ("standard", (0, 0, 8, 239, 1, 1))})))
@@ -364,14 +389,22 @@ def facility(reason, **more):
         "maintainConnection": False, **more})
 
 
-PROPOSED = [aper(OPEN, channel) for channel in [
-    forward(1, ULAW, 1, None, (CALLER, 5005)), forward(2, G729AB, 1, None, (CALLER, 5005)),
-    reverse(0x8001, ULAW, 1, (CALLER, 5004), (CALLER, 5005)), reverse(0x8002, G729AB, 1, (CALLER, 5004), (CALLER, 5005)),
-]]
-ACCEPTED = [aper(OPEN, channel) for channel in [
-    forward(1, ULAW, 1, (CALLED, 6000), (CALLED, 6001)),
-    reverse(0x8001, ULAW, 1, (CALLER, 5004), (CALLED, 6001)),
-]]
+def proposed(caller):
+    return [aper(OPEN, channel) for channel in [
+        forward(1, ULAW, 1, None, (caller, 5005)), forward(2, G729AB, 1, None, (caller, 5005)),
+        reverse(0x8001, ULAW, 1, (caller, 5004), (caller, 5005)),
+        reverse(0x8002, G729AB, 1, (caller, 5004), (caller, 5005)),
+    ]]
+
+
+def accepted(caller, called):
+    return [aper(OPEN, channel) for channel in [
+        forward(1, ULAW, 1, (called, 6000), (called, 6001)),
+        reverse(0x8001, ULAW, 1, (caller, 5004), (called, 6001)),
+    ]]
+
+
+PROPOSED, ACCEPTED = proposed(CALLER), accepted(CALLER, CALLED)
 
 call("setup", SETUP, False, setup(), ASIDES)
 call("setup_all", SETUP, False, setup(
@@ -381,6 +414,7 @@ call("setup_all", SETUP, False, setup(
     language=["en"], hopCount=5), ASIDES,
     nonStandardData=NON_STANDARD)
 call("setup_fast", SETUP, False, setup(fastStart=PROPOSED), ASIDES)
+call("setup_fast_6", SETUP, False, setup(fastStart=proposed(CALLER6)), ASIDES)
 call("setup_tunnel", SETUP, False, setup(
     parallelH245Control=[aper(CONTROL, opening(forward(101, ULAW, 1, None, (CALLER, 5005))))]), ASIDES,
     h245Control=[])
@@ -397,6 +431,7 @@ call("connect_h245_third", CONNECT, True, connected(h245Address=signal(THIRD, 32
 call("connect_h245_low", CONNECT, True, connected(h245Address=signal(CALLED, 22)))
 call("connect_h245_6", CONNECT, True, connected(h245Address=signal(CALLED6, 3230)))
 call("connect_fast", CONNECT, True, connected(fastStart=ACCEPTED))
+call("connect_fast_6", CONNECT, True, connected(fastStart=accepted(CALLER6, CALLED6)))
 call("connect_wrong_side", CONNECT, False, connected(h245Address=signal(CALLER, 3230)))
 call("facility_h245", FACILITY, False, facility("startH245", h245Address=signal(CALLER, 3230)))
 call("facility_forward", FACILITY, True, facility("callForwarded", alternativeAddress=signal(THIRD, 1720)))
@@ -407,6 +442,8 @@ for name, from_called, messages in [
         ("olc_ack", True, [acknowledged(101, 1, (CALLED, 6000), (CALLED, 6001))])]:
     call(f"facility_{name}", FACILITY, from_called, facility("transportedInformation"),
          h245Control=[aper(CONTROL, message) for message in messages])
+call("facility_end", FACILITY, False, facility("transportedInformation"),
+     h245Control=[aper(CONTROL, ("command", ("endSessionCommand", ("disconnect", 0))))])
 # A body of nothing but a tunnel.
 call("empty_olc", FACILITY, False, ("empty", 0),
      h245Control=[aper(CONTROL, opening(forward(101, ULAW, 1, None, (CALLER, 5005))))])

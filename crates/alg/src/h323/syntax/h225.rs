@@ -4,10 +4,16 @@
 
 use rasn::prelude::*;
 
-use super::asn1::{Encoded, Octets, Opaque, Passed, Undefined};
+use super::asn1::{Encoded, First, Octets, Opaque, Passed, Undefined};
 
 /// A list of which no element is of interest.
 pub(super) type List<T> = Vec<Passed<T>>;
+
+/// Messages in one: proposals of a fast start, or what goes in a tunnel.
+pub(crate) type Enclosed = First<Encoded, 32>;
+
+/// Places that an endpoint or gatekeeper names; one that listens at all of its addresses names many.
+pub(crate) type Addresses = First<TransportAddress, 16>;
 
 #[derive(AsnType, Decode, Debug)]
 #[rasn(automatic_tags)]
@@ -261,7 +267,7 @@ pub(crate) struct Setup {
     #[rasn(extension_addition)]
     crypto_tokens: Option<Opaque>,
     #[rasn(extension_addition)]
-    pub(crate) fast_start: Option<Vec<Encoded>>,
+    pub(crate) fast_start: Option<Enclosed>,
     #[rasn(extension_addition)]
     media_wait_for_connect: Option<Opaque>,
     #[rasn(extension_addition)]
@@ -297,7 +303,7 @@ pub(crate) struct Setup {
     #[rasn(extension_addition)]
     supported_features: Option<Opaque>,
     #[rasn(extension_addition)]
-    pub(crate) parallel_h245_control: Option<Vec<Encoded>>,
+    pub(crate) parallel_h245_control: Option<Enclosed>,
 }
 
 /// CallProceeding-UUIE and Alerting-UUIE, which are the same as far as fast start.
@@ -317,7 +323,7 @@ pub(crate) struct Proceeding {
     #[rasn(extension_addition)]
     crypto_tokens: Option<Opaque>,
     #[rasn(extension_addition)]
-    pub(crate) fast_start: Option<Vec<Encoded>>,
+    pub(crate) fast_start: Option<Enclosed>,
 }
 
 #[derive(AsnType, Decode, Debug)]
@@ -337,7 +343,7 @@ pub(crate) struct Connect {
     #[rasn(extension_addition)]
     crypto_tokens: Option<Opaque>,
     #[rasn(extension_addition)]
-    pub(crate) fast_start: Option<Vec<Encoded>>,
+    pub(crate) fast_start: Option<Enclosed>,
 }
 
 #[derive(AsnType, Decode, Debug)]
@@ -352,7 +358,7 @@ pub(crate) struct Information {
     #[rasn(extension_addition)]
     crypto_tokens: Option<Opaque>,
     #[rasn(extension_addition)]
-    pub(crate) fast_start: Option<Vec<Encoded>>,
+    pub(crate) fast_start: Option<Enclosed>,
 }
 
 #[derive(AsnType, Decode, Debug)]
@@ -455,7 +461,7 @@ pub(crate) struct Facility {
     #[rasn(extension_addition)]
     pub(crate) h245_address: Option<TransportAddress>,
     #[rasn(extension_addition)]
-    pub(crate) fast_start: Option<Vec<Encoded>>,
+    pub(crate) fast_start: Option<Enclosed>,
 }
 
 #[derive(AsnType, Decode, Debug)]
@@ -486,7 +492,7 @@ pub(crate) struct Progress {
     h245_security_mode: Option<H245Security>,
     tokens: Option<List<Undefined>>,
     crypto_tokens: Option<List<Undefined>>,
-    pub(crate) fast_start: Option<Vec<Encoded>>,
+    pub(crate) fast_start: Option<Enclosed>,
 }
 
 #[derive(AsnType, Decode, Debug)]
@@ -525,7 +531,7 @@ pub(crate) struct Pdu {
     #[rasn(extension_addition)]
     h245_tunnelling: Option<Opaque>,
     #[rasn(extension_addition)]
-    pub(crate) h245_control: Option<Vec<Encoded>>,
+    pub(crate) h245_control: Option<Enclosed>,
 }
 
 /// H323-UserInformation, without the user data that may follow.

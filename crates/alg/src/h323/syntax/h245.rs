@@ -4,7 +4,7 @@
 
 use rasn::prelude::*;
 
-use super::asn1::{Flags, Octets, Opaque, Passed, Rest, Undefined};
+use super::asn1::{Flags, Numbered, Octets, Opaque, Passed, Rest, Undefined};
 use super::h225::{H221NonStandard, List};
 
 #[derive(AsnType, Decode, Debug)]
@@ -562,7 +562,8 @@ pub(crate) struct OpenLogicalChannelAck {
     pub(crate) forward: Option<ForwardMultiplexAck>,
 }
 
-/// A message of which nothing is wanted stands as [`Rest`], so that its octets are not looked at.
+/// A message of which nothing is wanted stands as [`Rest`], so that its octets are not looked at; one of which only the
+/// channel is, as [`Numbered`].
 #[derive(AsnType, Decode, Debug)]
 #[rasn(choice, automatic_tags)]
 #[non_exhaustive]
@@ -571,7 +572,7 @@ pub(crate) enum Request {
     MasterSlaveDetermination(Rest),
     TerminalCapabilitySet(Rest),
     OpenLogicalChannel(Box<OpenLogicalChannel>),
-    CloseLogicalChannel(Rest),
+    CloseLogicalChannel(Numbered<1>),
     RequestChannelClose(Rest),
     MultiplexEntrySend(Rest),
     RequestMultiplexEntry(Rest),
@@ -600,7 +601,7 @@ pub(crate) enum Response {
     TerminalCapabilitySetAck(Rest),
     TerminalCapabilitySetReject(Rest),
     OpenLogicalChannelAck(Box<OpenLogicalChannelAck>),
-    OpenLogicalChannelReject(Rest),
+    OpenLogicalChannelReject(Numbered<1>),
     CloseLogicalChannelAck(Rest),
     RequestChannelCloseAck(Rest),
     RequestChannelCloseReject(Rest),
@@ -627,6 +628,31 @@ pub(crate) enum Response {
     Generic(Opaque),
 }
 
+#[derive(AsnType, Decode, Debug)]
+#[rasn(choice, automatic_tags)]
+#[non_exhaustive]
+pub(crate) enum Command {
+    NonStandard(Rest),
+    MaintenanceLoopOff(Rest),
+    SendTerminalCapabilitySet(Rest),
+    Encryption(Rest),
+    FlowControl(Rest),
+    EndSession(Rest),
+    Miscellaneous(Rest),
+    #[rasn(extension_addition)]
+    CommunicationMode(Opaque),
+    #[rasn(extension_addition)]
+    Conference(Opaque),
+    #[rasn(extension_addition)]
+    H223MultiplexReconfiguration(Opaque),
+    #[rasn(extension_addition)]
+    NewAtmVc(Opaque),
+    #[rasn(extension_addition)]
+    MobileMultilinkReconfiguration(Opaque),
+    #[rasn(extension_addition)]
+    Generic(Opaque),
+}
+
 /// MultimediaSystemControlMessage.
 #[derive(AsnType, Decode, Debug)]
 #[rasn(choice, automatic_tags)]
@@ -634,6 +660,6 @@ pub(crate) enum Response {
 pub(crate) enum Control {
     Request(Request),
     Response(Response),
-    Command(Rest),
+    Command(Command),
     Indication(Rest),
 }

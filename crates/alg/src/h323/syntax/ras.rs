@@ -2,9 +2,9 @@
 
 use rasn::prelude::*;
 
-use super::asn1::{Octets, Opaque, Passed, Rest};
+use super::asn1::{Flags, Numbered, Octets, Opaque, Passed, Rest};
 use super::h225::{
-    AliasAddress, CallType, EndpointType, List, NonStandardParameter, QseriesOptions,
+    Addresses, AliasAddress, CallType, EndpointType, List, NonStandardParameter, QseriesOptions,
     TransportAddress, VendorIdentifier,
 };
 
@@ -49,8 +49,8 @@ pub(crate) struct RegistrationRequest {
     protocol: Octets,
     non_standard: Option<Passed<NonStandardParameter>>,
     discovery_complete: bool,
-    pub(crate) signal_addresses: Vec<TransportAddress>,
-    pub(crate) ras_addresses: Vec<TransportAddress>,
+    pub(crate) signal_addresses: Addresses,
+    pub(crate) ras_addresses: Addresses,
     terminal_type: Passed<EndpointType>,
     terminal_alias: Option<List<AliasAddress>>,
     #[rasn(size("1..=128"))]
@@ -78,7 +78,7 @@ pub(crate) struct RegistrationConfirm {
     pub(crate) number: Number,
     protocol: Octets,
     non_standard: Option<Passed<NonStandardParameter>>,
-    pub(crate) signal_addresses: Vec<TransportAddress>,
+    pub(crate) signal_addresses: Addresses,
     terminal_alias: Option<List<AliasAddress>>,
     #[rasn(size("1..=128"))]
     gatekeeper: Option<Passed<BmpString>>,
@@ -114,7 +114,7 @@ pub(crate) struct AdmissionRequest {
     source_info: List<AliasAddress>,
     source_signal_address: Option<Passed<TransportAddress>>,
     bandwidth: u32,
-    call_reference: u16,
+    pub(crate) call_reference: u16,
     non_standard: Option<Passed<NonStandardParameter>>,
     call_services: Option<Passed<QseriesOptions>>,
     conference: FixedOctetString<16>,
@@ -160,32 +160,47 @@ pub(crate) struct LocationConfirm {
     non_standard: Option<Passed<NonStandardParameter>>,
 }
 
-/// A message of which nothing is wanted stands as [`Rest`], so that its octets are not looked at.
+/// As far as the call that it ends. What follows is not looked at, so the type has no additions here: the mark of them is
+/// one of its two flags.
+#[derive(AsnType, Decode, Debug)]
+#[rasn(automatic_tags)]
+pub(crate) struct DisengageRequest {
+    flags: Flags<2>,
+    #[rasn(value("1..=65535"))]
+    number: Number,
+    #[rasn(size("1..=128"))]
+    endpoint: Passed<BmpString>,
+    conference: FixedOctetString<16>,
+    pub(crate) call_reference: u16,
+}
+
+/// A message of which nothing is wanted stands as [`Rest`], so that its octets are not looked at; one of which only the
+/// number is, as [`Numbered`].
 #[derive(AsnType, Decode, Debug)]
 #[rasn(choice, automatic_tags)]
 #[non_exhaustive]
 pub(crate) enum RasMessage {
     GatekeeperRequest(GatekeeperRequest),
     GatekeeperConfirm(GatekeeperConfirm),
-    GatekeeperReject(Rest),
-    RegistrationRequest(RegistrationRequest),
-    RegistrationConfirm(RegistrationConfirm),
-    RegistrationReject(Rest),
-    UnregistrationRequest(Rest),
-    UnregistrationConfirm(Rest),
-    UnregistrationReject(Rest),
+    GatekeeperReject(Numbered<3>),
+    RegistrationRequest(Box<RegistrationRequest>),
+    RegistrationConfirm(Box<RegistrationConfirm>),
+    RegistrationReject(Numbered<3>),
+    UnregistrationRequest(Numbered<4>),
+    UnregistrationConfirm(Numbered<2>),
+    UnregistrationReject(Numbered<2>),
     AdmissionRequest(AdmissionRequest),
     AdmissionConfirm(AdmissionConfirm),
-    AdmissionReject(Rest),
+    AdmissionReject(Numbered<2>),
     BandwidthRequest(Rest),
     BandwidthConfirm(Rest),
     BandwidthReject(Rest),
-    DisengageRequest(Rest),
+    DisengageRequest(DisengageRequest),
     DisengageConfirm(Rest),
     DisengageReject(Rest),
     LocationRequest(LocationRequest),
     LocationConfirm(LocationConfirm),
-    LocationReject(Rest),
+    LocationReject(Numbered<2>),
     InfoRequest(Rest),
     InfoRequestResponse(Rest),
     NonStandardMessage(Rest),
