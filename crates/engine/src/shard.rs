@@ -246,7 +246,7 @@ impl Fate {
     }
 }
 
-/// A frame of a burst after the first stage.
+/// What is kept beside it of a frame that does not go the short way, after the first stage.
 enum Screened {
     Dropped(DropReason),
     Untracked,

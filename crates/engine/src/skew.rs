@@ -9,7 +9,8 @@
 //! is over by at most what it says itself, never more than n/32; that a share p of the packets is seen as p by
 //! chance is off by 2·√(p(1−p)/n), one point in a hundred at n = 10,000.
 //!
-//! Not here: datagrams in fragments, ICMP errors, what is dropped by its form.
+//! Not here: datagrams in fragments, ICMP errors, what is dropped by its form. (A segment whose ports are sound and the rest of
+//! whose header is not is here, if it goes the short way: that has not read it yet.)
 
 use core::time::Duration;
 

@@ -198,7 +198,7 @@ impl Topology {
         &self.ports[port.index()]
     }
 
-    /// What a packet that comes in by a port is asked for, all at once.
+    /// The end of its wire that a port is.
     #[inline]
     #[must_use]
     pub fn end(&self, port: PortIndex) -> &End {

@@ -346,7 +346,7 @@ fn ways(bucket: &Bucket, tag: u16) -> impl Iterator<Item = usize> {
     })
 }
 
-/// The first of them: eight are compared at once, then the rest.
+/// The first place of a bucket that bears a tag: eight are compared at once, then the rest.
 #[inline(always)]
 fn first_way(bucket: &Bucket, tag: u16) -> Option<usize> {
     let (eight, rest) = bucket.tags.split_first_chunk::<8>()?;

@@ -26,8 +26,8 @@ use super::{Arrival, Core, Fate, Lookup, Packet, Turn};
 /// Bits that a bare acknowledgement may have or not.
 const AS_MAY_BE: u8 = TcpFlags::PSH.0 | TcpFlags::ECE.0 | TcpFlags::CWR.0;
 
-/// A frame of a burst after the first stage. If its way is the short one it is a plain packet; else the rest has no
-/// meaning.
+/// What is kept of every frame of a burst from stage to stage. If its way is the short one it is a plain packet; else the
+/// rest has no meaning, and is that of whoever stood here before.
 #[derive(Clone, Copy)]
 pub(super) struct Short {
     /// Which way it goes.
@@ -79,7 +79,8 @@ impl Short {
 }
 
 impl<F: Frame, M: Memory> Core<F, M> {
-    /// The stateless stage for a plain packet: read, screen, and ask for the bucket. `None`: it is none, or may not pass.
+    /// The stateless stage for a plain packet: read and screen. Its key is yet to be put in order, hashed and looked up, in
+    /// the loops of `stages`. `None`: it is none, or may not pass.
     #[inline(always)]
     pub(super) fn read_short<O>(
         &self,
@@ -185,7 +186,8 @@ impl<F: Frame, M: Memory> Core<F, M> {
         Some((partner, judgement))
     }
 
-    /// Judges a packet that may change its session's state, or that a reader hears of.
+    /// Judges a packet that may change its session's state, that its tracker refuses, or that a reader hears of. `None`: as
+    /// for [`Self::judge_short`], which has found the session and the packet's direction in it.
     #[inline(never)]
     fn judge_moving<O: Outbox<F>>(
         &mut self,
@@ -216,7 +218,7 @@ impl<F: Frame, M: Memory> Core<F, M> {
         };
         match judgement {
             TrackJudgement::Pass => {}
-            // Neither has changed the track; a conversation of TCP or UDP does not end with a packet.
+            // What is refused, or reopens, has not changed the track; a conversation of TCP or UDP does not end with a packet.
             TrackJudgement::Refuse(_) | TrackJudgement::Reopen | TrackJudgement::Ended => {
                 return None;
             }
@@ -229,8 +231,8 @@ impl<F: Frame, M: Memory> Core<F, M> {
     }
 }
 
-/// Follows a segment that moves nothing but windows, whose header stands between these two places of a frame. False: it
-/// is none such, or does not pass, and the track has not changed.
+/// Follows a segment that moves nothing but windows. It stands between these two places of a frame, where its header starts
+/// and its IP packet ends. False: it is none such, or does not pass, and the track has not changed.
 #[inline(never)]
 fn flow(track: &mut TcpTrack, frame: &[u8], (l4, end): (u16, u16), direction: Direction) -> bool {
     let segment = wire::plain_segment(frame, l4, end);

@@ -218,6 +218,71 @@ fn a_rule_limits_either_end() {
     );
 }
 
+/// A session that ends before the sweep has come to it leaves what it was counted in, which is of another policy: it takes
+/// nothing from a count that began without it, and leaves nothing in one that is over.
+#[test]
+fn an_end_takes_away_only_what_was_counted() {
+    use engine::{SessionFilter, Shard, ShardConfig, Time, Verdict, WorkerId};
+    let mut plan = with_rule_limits(RuleLimits::NONE);
+    let config = ShardConfig {
+        worker: WorkerId(0),
+        workers: 1,
+        share: 1,
+        seed: 1,
+        own_macs: Vec::new(),
+        fragments: session::fragment::Limits::default(),
+        tombstones: 16,
+        expectations: std::sync::Arc::new(engine::Expectations::new(1, 64, 1)),
+        pickup_until: Time::ZERO,
+    };
+    let shard =
+        Shard::<crate::reload::Bare, _>::new(config, plan.snapshot(), &mut session::memory::Heap);
+    let mut shard = shard.unwrap_or_else(|never| match never {});
+    let now = Time::from_secs(1);
+    let mut tray = crate::reload::Tray::default();
+    // From one address: the ports that are opened, and those that are refused. Nothing is swept in between.
+    let mut open = |shard: &mut Shard<_, _>, ports: std::ops::RangeInclusive<u16>| {
+        for port in ports {
+            let octets = from(&format!("10.0.0.1:{port}")).bytes();
+            let mut burst = engine::Burst::new();
+            burst.push(crate::reload::Bare(INSIDE, octets));
+            shard.process(now, &mut burst, &mut tray);
+        }
+        let verdicts = std::mem::take(&mut tray.0);
+        verdicts.iter().map(|it| *it == Verdict::Forward).collect::<Vec<_>>()
+    };
+    let end = |shard: &mut Shard<_, _>, ports: std::ops::RangeInclusive<u16>| {
+        for port in ports {
+            let filter = SessionFilter { port: Some(port), ..SessionFilter::default() };
+            let mut tray = crate::reload::Tray::default();
+            assert_eq!(shard.clear(now, 0, 1000, &filter, &mut tray).0, 1, "{port}");
+        }
+    };
+    let mut change = |shard: &mut Shard<_, _>, limit: Option<u32>| {
+        let limit = limit.and_then(NonZeroU32::new);
+        plan.policy.rules[0].limits =
+            RuleLimits { per_source: limit, per_destination: limit, ..RuleLimits::NONE };
+        shard.install(plan.snapshot());
+    };
+    assert_eq!(open(&mut shard, 1001..=1003), [true; 3]);
+    // The rule begins to limit.
+    change(&mut shard, Some(2));
+    assert_eq!(open(&mut shard, 1004..=1004), [true]);
+    end(&mut shard, 1001..=1003);
+    assert_eq!(open(&mut shard, 1005..=1006), [true, false]);
+    // It ceases to, and those that it has counted end.
+    change(&mut shard, None);
+    assert_eq!(open(&mut shard, 1007..=1008), [true; 2]);
+    end(&mut shard, 1004..=1005);
+    // It begins again, and the sweep counts who is there.
+    change(&mut shard, Some(3));
+    assert_eq!(open(&mut shard, 1009..=1009), [true]);
+    while shard.tick(now, &mut crate::reload::Tray::default()) {}
+    assert_eq!(open(&mut shard, 1010..=1010), [false]);
+    end(&mut shard, 1007..=1009);
+    assert_eq!(open(&mut shard, 1011..=1014), [true, true, true, false]);
+}
+
 fn half_open(zone: Option<u32>, rule: Option<u32>) -> Plan {
     let embryonic = rule.and_then(NonZeroU32::new);
     let mut plan = with_rule_limits(RuleLimits { embryonic, ..RuleLimits::NONE });

@@ -11,6 +11,7 @@
     reason = "helpers of tests fail by panicking, as tests do, and say what they leave out"
 )]
 
+mod bursts;
 mod captures;
 mod children;
 mod configured_screens;

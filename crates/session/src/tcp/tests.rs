@@ -1,6 +1,7 @@
 //! Tables and transcripts of TCP conversations. The initiator's initial number is 1000, the responder's 5000.
 
 mod exhaustive;
+mod flowing;
 mod matrix;
 mod transcripts;
 mod window_edge;

@@ -107,6 +107,43 @@ fn udp_goes_from_first_to_stream() {
     }
 }
 
+/// A settled conversation stays as it is, whoever speaks; it is settled when both have spoken and nobody is unreachable,
+/// and never if it ends with an answer.
+#[test]
+fn what_is_settled_no_datagram_changes() {
+    let seen = |track: &Track| {
+        (track.state_name(), track.phase(), track.timeout_class(), track.eviction_class())
+    };
+    let settled = |track: &Track| matches!(track, Track::Udp(udp) if udp.is_settled());
+    for ends_with_answer in [false, true] {
+        // Each number is a history of five: a datagram or an error that reports one, in either direction.
+        for history in 0..1024_u32 {
+            let mut track = Track::open(&udp()).unwrap();
+            if ends_with_answer {
+                track.end_with_answer();
+            }
+            for event in 0..5 {
+                let direction = if history >> (2 * event) & 1 == 0 { O } else { R };
+                if history >> (2 * event) & 2 == 0 {
+                    track.judge(direction, &udp(), NOW);
+                } else {
+                    track.report_unreachable(direction);
+                }
+            }
+            let changes = [O, R].map(|direction| {
+                let mut next = track;
+                assert_eq!(next.judge(direction, &udp(), NOW), Judgement::Pass);
+                seen(&next) != seen(&track)
+            });
+            let is_stream = track.timeout_class() == TimeoutClass::UdpStream;
+            assert_eq!(settled(&track), is_stream && !ends_with_answer, "{track:?}");
+            if settled(&track) {
+                assert_eq!(changes, [false; 2], "{track:?}");
+            }
+        }
+    }
+}
+
 #[test]
 fn a_query_service_ends_when_every_query_has_its_answer() {
     let mut track = Track::open(&udp()).unwrap();

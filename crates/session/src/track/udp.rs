@@ -29,7 +29,8 @@ pub struct UdpTrack {
     state: UdpState,
     /// Whether the service ends with its answer.
     ends_with_answer: bool,
-    /// Queries without an answer yet; it stays at the largest count once there.
+    /// Queries without an answer yet; it stays at the largest count once there. Nobody asks for it where the service does not
+    /// end with its answer, and then it may miss some ([`Self::is_settled`]).
     outstanding: u8,
     /// By direction of sending: who is reported as unreachable, and has not been heard since.
     unreachable: [bool; 2],
@@ -65,7 +66,7 @@ impl UdpTrack {
         self.unreachable != [false; 2]
     }
 
-    /// Whether no datagram changes it any more. Of its queries nothing is counted then, as no answer ends it.
+    /// Whether no datagram changes what it is: it need not be judged. Its queries are not counted then, as no answer ends it.
     #[inline(always)]
     pub fn is_settled(&self) -> bool {
         self.state == UdpState::Stream && !self.ends_with_answer && !self.is_unreachable()
