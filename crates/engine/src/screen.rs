@@ -85,7 +85,8 @@ pub(crate) fn screen<F: Frame>(
 /// Begins to screen a frame by the short reading, which goes on with [`passes_plain`]: both let pass only what [`screen`]
 /// lets pass as [`Kind::Tracked`]. `end`: that of the port that it came in by.
 ///
-/// A check that [`screen`] learns stands here too, or here every frame that it may concern is left to it.
+/// What passes is not screened again, not even where it opens a session. So a check that [`screen`] learns stands here
+/// too, or here every frame that it may concern is left to it.
 #[inline(always)]
 pub(crate) fn link_plain<'f, F: Frame>(
     frame: &'f F,

@@ -136,7 +136,7 @@ impl<F: Frame, M: Memory> Core<F, M> {
                 return self.carry_out(turn, frame, fate, hops);
             }
         }
-        // It is screened, and both readings find the same key.
+        // The short reading has screened it for good, be it to open a session, and both readings find the same key.
         let fate = match parse(&frame) {
             Ok(descriptor) => {
                 let packet = Packet::single(&descriptor, &frame, hops);

@@ -6,16 +6,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use engine::{
-    BURST, Burst, Counters, Event, Expectations, HandedBurst, Handover, Judgement, Limits, Outbox,
-    PortIndex, SessionFilter, Shard, ShardConfig, Time, WorkerId,
+    BURST, Burst, Counters, Event, Expectations, Frame, HandedBurst, Handover, Judgement, Limits,
+    Outbox, PortIndex, ReceiveFlags, SessionFilter, Shard, ShardConfig, Time, WorkerId,
 };
+use policy::{AddressRange, Checksums};
 use proptest::prelude::*;
 use session::memory::Heap;
 
 use crate::deeds::{deeds, talks};
 use crate::harness::{Arrival, Plan, crowded_plan};
 use crate::invariants::roomy_plan;
-use crate::reload::Bare;
 use crate::traffic::{Deed, arrivals};
 
 /// How frames come to shards, and which way they go there.
@@ -30,37 +30,68 @@ struct Mode {
 /// Shards, and all that they have said.
 struct Bench {
     mode: Mode,
-    shards: Vec<Shard<Bare, Heap>>,
+    shards: Vec<Shard<Taken, Heap>>,
     desk: Desk,
     now: Time,
+}
+
+/// A frame of which its receiver says more or less, as chance has it: the same of the same octets.
+#[derive(Debug)]
+struct Taken {
+    port: PortIndex,
+    octets: Vec<u8>,
+}
+
+impl AsRef<[u8]> for Taken {
+    fn as_ref(&self) -> &[u8] {
+        &self.octets
+    }
+}
+
+impl Frame for Taken {
+    fn port(&self) -> PortIndex {
+        self.port
+    }
+
+    fn receive_flags(&self) -> ReceiveFlags {
+        let none = ReceiveFlags::default();
+        match self.octets.iter().copied().map(u32::from).sum::<u32>() % 23 {
+            0 => ReceiveFlags { l4_checksum_bad: true, ..none },
+            1 => ReceiveFlags { scattered: true, ..none },
+            2 => ReceiveFlags { joined: true, ..none },
+            3..7 => ReceiveFlags { l4_checksum_good: true, ..none },
+            7..10 => ReceiveFlags { ip_checksum_good: true, ..none },
+            _ => none,
+        }
+    }
 }
 
 #[derive(Default)]
 struct Desk {
     log: Vec<String>,
-    queues: Vec<VecDeque<(Bare, Handover)>>,
+    queues: Vec<VecDeque<(Taken, Handover)>>,
 }
 
-impl Outbox<Bare> for Desk {
-    fn transmit(&mut self, port: PortIndex, frame: Bare, judgement: &Judgement) {
-        self.log.push(format!("out of {port:?}: {judgement:?} {:?}", frame.1));
+impl Outbox<Taken> for Desk {
+    fn transmit(&mut self, port: PortIndex, frame: Taken, judgement: &Judgement) {
+        self.log.push(format!("out of {port:?}: {judgement:?} {:?}", frame.octets));
     }
 
-    fn transmit_made(&mut self, port: PortIndex, frame: Bare) {
-        self.log.push(format!("made, out of {port:?}: {:?}", frame.1));
+    fn transmit_made(&mut self, port: PortIndex, frame: Taken) {
+        self.log.push(format!("made, out of {port:?}: {:?}", frame.octets));
     }
 
-    fn hand_over(&mut self, to: WorkerId, tag: Handover, frame: Bare) {
-        self.log.push(format!("to {to:?}: {tag:?} {:?}", frame.1));
+    fn hand_over(&mut self, to: WorkerId, tag: Handover, frame: Taken) {
+        self.log.push(format!("to {to:?}: {tag:?} {:?}", frame.octets));
         self.queues[to.index()].push_back((frame, tag));
     }
 
-    fn discard(&mut self, frame: Bare, judgement: &Judgement) {
-        self.log.push(format!("discarded: {judgement:?} {:?}", frame.1));
+    fn discard(&mut self, frame: Taken, judgement: &Judgement) {
+        self.log.push(format!("discarded: {judgement:?} {:?}", frame.octets));
     }
 
-    fn make(&mut self, octets: &[u8]) -> Option<Bare> {
-        Some(Bare(PortIndex(0), octets.to_vec()))
+    fn make(&mut self, octets: &[u8]) -> Option<Taken> {
+        Some(Taken { port: PortIndex(0), octets: octets.to_vec() })
     }
 
     fn event(&mut self, event: &Event) {
@@ -79,7 +110,8 @@ impl Bench {
                 workers,
                 share: 1,
                 seed: 1,
-                own_macs: Vec::new(),
+                // What is astray bears it.
+                own_macs: vec![None, Some([2, 0, 0, 0, 0, 1])],
                 fragments: session::fragment::Limits::default(),
                 tombstones: 64,
                 expectations: Arc::clone(&expectations),
@@ -100,7 +132,7 @@ impl Bench {
         let mut bursts: Vec<_> = self.shards.iter().map(|_| Burst::new()).collect();
         for (index, Arrival { port, octets, .. }) in frames.iter().enumerate() {
             let worker = index % self.shards.len();
-            bursts[worker].push(Bare(*port, octets.clone()));
+            bursts[worker].push(Taken { port: *port, octets: octets.clone() });
             if !self.mode.in_bursts {
                 self.process(worker, &mut bursts[worker]);
             }
@@ -116,7 +148,7 @@ impl Bench {
         }
     }
 
-    fn process(&mut self, worker: usize, burst: &mut Burst<Bare>) {
+    fn process(&mut self, worker: usize, burst: &mut Burst<Taken>) {
         self.shards[worker].process(self.now, burst, &mut self.desk);
     }
 
@@ -196,6 +228,19 @@ fn full_plan() -> Plan {
     plan
 }
 
+/// What screens hold against a plain packet, too: the short way has to leave those to the whole one.
+fn guarded_plan(checksums: Checksums) -> Plan {
+    let mut plan = roomy_plan();
+    let own =
+        [("10.0.0.1", "10.0.0.2"), ("2001:db8:1::1", "2001:db8:1::2")].map(|(first, last)| {
+            AddressRange::new(first.parse().unwrap(), last.parse().unwrap()).unwrap()
+        });
+    plan.ports[0].networks = Some(own.into_iter().collect());
+    plan.ports[0].mtu = 600;
+    plan.screens.checksums = checksums;
+    plan
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -209,7 +254,8 @@ proptest! {
         is_dense in any::<bool>(),
     ) {
         let arrivals = arrivals(&if is_dense { densely(deeds) } else { deeds });
-        for plan in [roomy_plan(), crowded_plan(), full_plan()] {
+        let guarded = [Checksums::Verify, Checksums::Trust].map(guarded_plan);
+        for plan in [roomy_plan(), crowded_plan(), full_plan()].into_iter().chain(guarded) {
             let by = |workers: u16, in_bursts: bool, short: bool| {
                 let mode = Mode { workers, in_bursts, short };
                 run(mode, plan.clone(), &arrivals, &sizes, &changes)
@@ -237,7 +283,7 @@ fn the_bursts_are_worth_their_name() {
         let deeds = deeds(150).new_tree(&mut runner).unwrap().current();
         let arrivals = arrivals(&if is_dense { densely(deeds) } else { deeds });
         let mode = Mode { workers: 1, in_bursts: true, short: true };
-        for plan in [roomy_plan(), full_plan()] {
+        for plan in [roomy_plan(), full_plan(), guarded_plan(Checksums::Verify)] {
             let (_, (counters, _), _) = run(mode, plan, &arrivals, &[BURST], &[3]);
             sum.add(&counters[0]);
         }
@@ -253,5 +299,18 @@ fn the_bursts_are_worth_their_name() {
         engine::EndReason::PolicyChanged,
     ] {
         reached(reason);
+    }
+    let screens = [
+        "spoofed",
+        "own_mac",
+        "exceeds_mtu",
+        "tcp_checksum",
+        "udp_checksum",
+        "l4_checksum",
+        "scattered",
+    ];
+    for name in screens {
+        let reason = engine::DropReason::all().find(|known| known.name() == name).unwrap();
+        assert!(sum.get(engine::Counter::Dropped(reason)) > 0, "never {name}");
     }
 }
