@@ -11,8 +11,8 @@
 //! announced connection are read by a reader of their own, which knows nothing of the calls of this one: with
 //! strictness it takes an answer there for unasked.
 //!
-//! What a call has announced and nobody has used is taken back when its INVITE is refused without early media, and when its last dialog
-//! ends (BYE); what a registration has, when it is taken back. A CANCEL takes nothing back: the answer to it may cross a 200 (RFC 3261 §9.1), and the INVITE's own follows.
+//! What a call has announced and nobody has used is taken back when the last of its INVITEs is refused without early media, and
+//! when its last dialog ends (BYE); what a registration has, when it is taken back. A CANCEL takes nothing back: the answer to it may cross a 200 (RFC 3261 §9.1), and the INVITE's own follows.
 
 mod body;
 mod calls;
@@ -23,7 +23,7 @@ mod tests;
 use session::Direction;
 
 use crate::dialogue::{Dialogue, Progress};
-use crate::media::RINGING;
+use crate::media::{RINGING, hashed};
 use crate::message::{Framing, LONGEST, Message, is_one_of};
 use crate::text::{parameter, words};
 use crate::{Notes, Remark};
@@ -127,6 +127,7 @@ impl Sip {
             _ => return,
         };
         if said == Said::Invitation {
+            self.calls.invited(from, id, transaction(fields), notes.room);
             self.contact(from, id, said, fields, notes);
         }
         let description = description(message, fields, notes);
@@ -153,7 +154,7 @@ impl Sip {
         let invited = method == b"INVITE";
         if status >= 300 {
             if invited {
-                self.calls.refused(from, id, notes);
+                self.calls.refused(from, id, transaction(fields), notes);
             }
             return;
         }
@@ -185,6 +186,14 @@ impl Sip {
             self.calls.contact(from, id, said, place, notes);
         }
     }
+}
+
+/// Which of a call's INVITEs a message is, or answers: by its topmost Via and the number of its CSeq (RFC 3261 §17.1.3).
+fn transaction(fields: &Fields<'_>) -> [u64; 2] {
+    let via = fields.via.unwrap_or_default().split(|octet| *octet == b',').next();
+    let branch = via.and_then(|via| parameter(via, "branch")).unwrap_or_default();
+    let number = words(fields.sequence).next().unwrap_or_default();
+    [branch, number].map(hashed)
 }
 
 /// The tag of a To or From: it follows the address, in brackets or not (RFC 3261 §20.39).

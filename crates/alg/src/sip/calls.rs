@@ -11,7 +11,7 @@ use crate::{Notes, Remark};
 
 use super::places::{CALL, Place};
 
-/// Dialogs of one call: one, but where a fork was answered more than once (RFC 3261 §13.2.2.4).
+/// Dialogs of one call, and INVITEs of it that wait: one, but where it was forked (RFC 3261 §13.2.2.4).
 const DIALOGS: usize = 4;
 
 /// What a message is to the call.
@@ -41,6 +41,8 @@ struct Call {
     media: Media,
     /// Who has said the last INVITE.
     inviter: Option<Direction>,
+    /// The INVITEs that have not been refused.
+    invitations: ArrayVec<[u64; 2], DIALOGS>,
     /// Who has made the last offer.
     offered: Option<Direction>,
     /// Where each side wants later requests to go.
@@ -53,6 +55,21 @@ impl Calls {
     /// Octets that they hold beyond what every conversation may.
     pub(super) fn held(&self) -> usize {
         held(self.calls.len())
+    }
+
+    /// A side says an INVITE of this transaction.
+    pub(super) fn invited(
+        &mut self,
+        from: Direction,
+        id: &[u8],
+        transaction: [u64; 2],
+        room: usize,
+    ) {
+        let call = self.last(hashed(id), room);
+        call.inviter = Some(from);
+        if !call.invitations.contains(&transaction) {
+            call.invitations.try_push(transaction).ok();
+        }
     }
 
     /// Hears a message of a call, with the media that it describes.
@@ -71,9 +88,6 @@ impl Calls {
     ) {
         let id = hashed(id);
         let strict = notes.options.strict;
-        if said == Said::Invitation {
-            self.last(id, notes.room).inviter = Some(from);
-        }
         let known = self.find(id);
         if known.is_none() && strict && said == Said::Answer {
             return notes.remark(Remark::Unasked);
@@ -149,11 +163,24 @@ impl Calls {
         }
     }
 
-    /// The side that speaks refuses an INVITE. If nobody has taken the call before, it is none, and what it has announced is
-    /// taken back; but not after early media, which tell in band why there is no call, and go on for a moment.
-    pub(super) fn refused(&mut self, from: Direction, id: &[u8], notes: &mut Notes<'_>) {
+    /// The side that speaks refuses an INVITE of this transaction. If nobody has taken the call before, and no other INVITE
+    /// of it waits, it is none, and what it has announced is taken back; but not after early media, which tell in band why
+    /// there is no call, and go on for a moment.
+    pub(super) fn refused(
+        &mut self,
+        from: Direction,
+        id: &[u8],
+        transaction: [u64; 2],
+        notes: &mut Notes<'_>,
+    ) {
         let id = hashed(id);
-        let Some(call) = self.find(id).filter(|call| call.dialogs.is_empty()) else { return };
+        let Some(call) = self.calls.iter_mut().find(|call| call.id == id) else { return };
+        // A refusal is sent again until it is acknowledged, when another INVITE may have followed.
+        let Some(at) = call.invitations.iter().position(|it| *it == transaction) else { return };
+        call.invitations.remove(at);
+        if !call.invitations.is_empty() || !call.dialogs.is_empty() {
+            return;
+        }
         if call.media.is_described(from) {
             self.calls.retain(|call| call.id != id);
         } else {
@@ -161,13 +188,14 @@ impl Calls {
         }
     }
 
-    /// One dialog of a call has ended, whose ends have these tags. With the last the call has: what it has announced and
-    /// nobody used is taken back.
+    /// One dialog of a call has ended, whose ends have these tags. With the last that was taken the call has: what it has
+    /// announced and nobody used is taken back. Who gives up one of those that ring (RFC 3261 §15) leaves the others.
     pub(super) fn ended(&mut self, id: &[u8], tags: [&[u8]; 2], notes: &mut Notes<'_>) {
         let (id, tags) = (hashed(id), tags.map(hashed));
         let Some(call) = self.calls.iter_mut().find(|call| call.id == id) else { return };
+        let were_taken = !call.dialogs.is_empty();
         call.dialogs.retain(|tag| !tags.contains(tag));
-        if call.dialogs.is_empty() {
+        if were_taken && call.dialogs.is_empty() {
             self.forget(id, notes);
         }
     }

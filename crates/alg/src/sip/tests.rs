@@ -559,6 +559,51 @@ fn a_call_lasts_until_its_last_dialog_ends() {
     assert_eq!(talk.datagram(Reply, &end(["b", "a"])), ["- group 0"]);
 }
 
+/// A call is refused when the last of its INVITEs is: another may have followed one that is refused, again since nobody has
+/// acknowledged that, or may be another branch of a fork.
+#[test_case(["x", "y"], "1 INVITE"; "another branch")]
+#[test_case(["x", "x"], "2 INVITE"; "another attempt")]
+fn a_call_is_not_refused_while_another_invitation_waits(branches: [&str; 2], second: &str) {
+    let [refused, other] = branches;
+    let of_branch = |message: Vec<u8>, branch: &str| {
+        let text = String::from_utf8(message).expect("text");
+        text.replace("z9hG4bK1", branch).into_bytes()
+    };
+    let pair = ["udp 192.0.2.1 > 10.0.0.1:30000 200s", "udp 192.0.2.1 > 10.0.0.1:30001 200s"];
+    for options in [OPEN, STRICT] {
+        let announced = if options.strict { &[][..] } else { &pair };
+        let media = audio(INSIDE, 30_000, "");
+        let start = "INVITE sip:b@b.example SIP/2.0";
+        let busy = answer("486 Busy Here", "1", "1 INVITE", "");
+        let mut talk = talk(options);
+        for (branch, number) in [(refused, "1 INVITE"), (other, second)] {
+            let invite = of_branch(message(start, "1", number, "", &media), branch);
+            assert_eq!(talk.datagram(Original, &invite), announced);
+        }
+        for _ in 0..2 {
+            assert_eq!(talk.datagram(Reply, &of_branch(busy.clone(), refused)), [""; 0]);
+        }
+        let taken = answer("200 OK", "1", second, &audio(OUTSIDE, 40_000, ""));
+        assert_eq!(talk.datagram(Reply, &of_branch(taken, other)).len(), 4);
+    }
+}
+
+/// Of several telephones that ring the caller may give up one (RFC 3261 §15).
+#[test]
+fn a_call_that_rings_is_not_ended_by_one_of_its_dialogs() {
+    let media = audio(INSIDE, 30_000, "");
+    let mut talk = talk(OPEN);
+    assert_eq!(talk.datagram(Original, &invite("1", &media)).len(), 2);
+    for tag in ["b", "c"] {
+        let ringing = tagged("SIP/2.0 180 Ringing", "1 INVITE", ["a", tag], "192.0.2.1:5060");
+        assert_eq!(talk.datagram(Reply, &ringing), [""; 0]);
+    }
+    let end = tagged("BYE sip:b@b.example SIP/2.0", "2 BYE", ["a", "b"], "10.0.0.1:5060");
+    assert_eq!(talk.datagram(Original, &end), [""; 0]);
+    let refused = answer("487 Request Terminated", "1", "1 INVITE", "");
+    assert_eq!(talk.datagram(Reply, &refused), ["- group 0"]);
+}
+
 /// With strictness a caller's Contact opens when the other side answers, and not by the caller's own word.
 #[test]
 fn a_strict_caller_is_called_when_it_is_answered() {
