@@ -25,6 +25,8 @@ use crate::{Notes, Remark};
 
 /// Commands that wait for their answer; of more, the oldest is forgotten.
 const COMMANDS: usize = 32;
+/// Deletions that are remembered; of more, the oldest is forgotten.
+const DELETIONS: usize = 8;
 /// Messages of one datagram that are read. More are ignored, as [`Remark::Overlong`].
 const MESSAGES: usize = 32;
 
@@ -32,6 +34,8 @@ const MESSAGES: usize = 32;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Mgcp {
     asked: ArrayVec<Asked, COMMANDS>,
+    /// Who has deleted, in which transactions.
+    deleted: ArrayVec<(Direction, u32), DELETIONS>,
     /// The one heard of last is last.
     connections: Vec<Connection>,
     /// The group of the connection that was named last.
@@ -118,7 +122,13 @@ impl Mgcp {
                 self.asked.push(Asked { transaction, by: from, connection });
                 self.describe(from, connection, body, notes);
             }
+            // One that is sent again means what there was at first: it is done once (RFC 3435 §3.5.1).
+            b"DLCX" if self.deleted.contains(&(from, transaction)) => {}
             b"DLCX" => {
+                if self.deleted.is_full() {
+                    self.deleted.remove(0);
+                }
+                self.deleted.push((from, transaction));
                 let is_named = |it: &Name| {
                     it.endpoint == endpoint
                         && call.is_none_or(|call| call == it.call)

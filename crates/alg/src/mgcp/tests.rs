@@ -93,6 +93,24 @@ fn a_deletion_ends_what_it_names(endpoint: &str, which: &str, taken: &[&str]) {
     }
 }
 
+/// Its answer was lost; meanwhile another connection has been made at the endpoint.
+#[test]
+fn a_deletion_that_is_sent_again_ends_nothing_new() {
+    let deletes = wire("DLCX 9 aaln/1@gw.example MGCP 1.0\n");
+    let pair = ["udp 192.0.2.1 > 10.0.0.1:3456 200s", "udp 192.0.2.1 > 10.0.0.1:3457 200s"];
+    run(
+        OPEN,
+        &[
+            (Reply, deletes.clone(), &[]),
+            (Reply, command("CRCX", 10, ""), &[]),
+            (Reply, deletes.clone(), &[]),
+            (Original, answer(200, 10, &audio(INSIDE, 3456)), &pair),
+            (Reply, deletes, &[]),
+            (Reply, wire("DLCX 11 aaln/1@gw.example MGCP 1.0\n"), &["- group 0"]),
+        ],
+    );
+}
+
 /// Its answer may be under way.
 #[test]
 fn a_deletion_ends_what_is_not_answered_yet() {
