@@ -18,8 +18,12 @@ pub(super) struct Hidden {
     at: usize,
     telnet: Telnet,
     /// The last letters, the last one last.
-    last: [u8; 4],
+    last: Letters,
+    /// The same without Telnet's commands, which not every server takes out, nor before it divides.
+    last_of_text: Letters,
 }
+
+type Letters = [u8; 4];
 
 impl Hidden {
     /// Reads on. Whether there is one.
@@ -27,15 +31,19 @@ impl Hidden {
         let skipped = UNDIVIDED.saturating_sub(self.at).min(octets.len());
         self.at = self.at.saturating_add(octets.len());
         octets[skipped..].iter().any(|octet| {
-            let Some(octet) = self.telnet.text(*octet) else { return false };
-            if is_blank(octet) && ACTIVE.iter().any(|name| *name == self.last) {
-                return true;
-            }
-            self.last.rotate_left(1);
-            self.last[3] = octet.to_ascii_uppercase();
-            false
+            let text = self.telnet.text(*octet);
+            let is_command = ends_command(&mut self.last, *octet);
+            text.is_some_and(|octet| ends_command(&mut self.last_of_text, octet)) || is_command
         })
     }
+}
+
+/// Whether an octet ends such a command's name, of which it is the next letter otherwise.
+fn ends_command(last: &mut Letters, octet: u8) -> bool {
+    let ends = is_blank(octet) && ACTIVE.iter().any(|name| name == last);
+    last.rotate_left(1);
+    last[3] = octet.to_ascii_uppercase();
+    ends
 }
 
 /// What may stand between a command and its argument: what isspace(3) calls so.

@@ -338,6 +338,7 @@ fn in_segments(text: &str, size: usize) -> Vec<(Direction, &str)> {
 #[test_case(511, "LPRT 4,4,10,0,0,2,2,19,137", "!overlong"; "the long command")]
 #[test_case(511, "PO\u{ff}\u{f1}RT 10,0,0,2,19,137", "!overlong"; "Telnet's no-operation within")]
 #[test_case(511, "P\u{ff}\u{fb}\u{1}ORT 10,0,0,2,19,137", "!overlong"; "Telnet's option within")]
+#[test_case(510, "\u{ff}PORT 10,0,0,2,19,137", "!overlong"; "Telnet's mark before the end of the buffer")]
 #[test_case(1023, "PORT 10,0,0,2,19,137", "!overlong"; "at the end of what is read")]
 #[test_case(1026, "PORT 10,0,0,2,19,137", "!overlong"; "behind what is read")]
 #[test_case(4095, "PORT 10,0,0,2,19,137", "!overlong"; "where a longer buffer ends")]
