@@ -18,6 +18,8 @@
 //! - With strictness a `PORT` opens nothing before the server agrees to it by the reply to that very command:
 //!   replies are counted against commands. So are 227 and 229 with every rule, and 234: what looks like one in the reply to
 //!   another command does nothing, unless the beginning of the conversation or a part of it was not seen.
+//! - Servers do not agree on how many commands there are in an empty line or one that does not end in CR LF. After such a
+//!   line no reply is taken for agreement to a `PORT` any more, nor for a reason to take anything back.
 //! - What is another protocol's opens nothing, and nothing after it does: a web page can have a browser behind
 //!   the box say `PORT` in the body of a request to port 21. A line that ends in HTTP's version, or begins with
 //!   what cannot be a command's name, gives it away. The reading goes on, so that no bounce passes behind it.
@@ -104,7 +106,12 @@ impl Dialogue for Ftp {
         let before = (self.lines[from.index()], self.hidden);
         let head = self.lines[from.index()].next(octets, LINE);
         let (course, taken) = match (from, head) {
-            (CLIENT, Head::Line(line, taken)) => (self.line(line, notes), taken),
+            (CLIENT, Head::Line(line, taken)) => {
+                if !is_one_line(&octets[..taken]) {
+                    self.turns.blur();
+                }
+                (self.line(line, notes), taken)
+            }
             (SERVER, Head::Line(line, taken)) => (self.reply(line, notes), taken),
             (CLIENT, Head::Unread(taken)) => (self.rest(&octets[..taken]), taken),
             (SERVER, Head::Unread(taken)) => (Course::On, taken),
@@ -188,9 +195,11 @@ impl Ftp {
         let (verb, argument) = divided(line);
         if line.is_empty() {
             // Some servers answer it, others do not: a reply too many is nobody's, one too few would be missed.
+            self.turns.blur();
             return Course::On;
         }
         if matches!(verb, b"227" | b"229") {
+            self.turns.blur();
             notes.remark(Remark::WrongSide);
             return Course::On;
         }
@@ -336,10 +345,14 @@ impl Ftp {
     /// A command has had its last reply.
     fn settle(&mut self, number: Number, code: u16, notes: &mut Notes<'_>) {
         let Some(asked) = self.waiting.settle(number, &self.turns) else { return };
-        let certain = self.turns.are_certain();
+        let certain = self.turns.are_certain() && self.turns.are_clear();
         match asked {
             Asked::Active(target) if code < 300 && self.way == Some(number) => {
-                self.expect(SERVER, target, number, notes);
+                if self.turns.are_clear() {
+                    self.expect(SERVER, target, number, notes);
+                } else {
+                    notes.remark(Remark::Malformed);
+                }
             }
             Asked::Opened if code >= 400 && certain => notes.withdraw(group(number)),
             Asked::ExtendedOnly if code >= 500 => self.extended_only = false,
@@ -402,6 +415,11 @@ fn group(number: Number) -> u32 {
 fn divided(line: &[u8]) -> (&[u8], &[u8]) {
     let end = line.iter().position(u8::is_ascii_whitespace).unwrap_or(line.len());
     (&line[..end], line[end..].trim_ascii_start())
+}
+
+/// Whether all servers take a line of the client for one: some end it at any LF or CR, others at both together only.
+fn is_one_line(octets: &[u8]) -> bool {
+    octets.strip_suffix(b"\r\n").is_some_and(|line| !line.contains(&b'\r'))
 }
 
 /// Whether a client's line with this first word is no FTP. Commands have names of letters (RFC 959 §5.3), and in

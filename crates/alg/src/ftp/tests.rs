@@ -179,6 +179,19 @@ fn a_strict_dialogue_announces(said: &[(Direction, &str)], expected: &[&str]) {
     assert_eq!(heard(STRICT, V4, said), expected);
 }
 
+/// What some servers take for a command and others not, or for two: with the replies to it and behind, a server that refuses
+/// the `PORT` would seem to agree.
+#[test_case("\r\nNOOP\r\n", "500 what?\r\n200 ok\r\n500 no\r\n"; "an empty line that is answered")]
+#[test_case("\u{ff}\u{f1}\r\nNOOP\r\n", "500 what?\r\n200 ok\r\n500 no\r\n"; "Telnet's no-operation that is answered")]
+#[test_case("227 x\r\nNOOP\r\n", "500 what?\r\n200 ok\r\n500 no\r\n"; "a reply that is answered")]
+#[test_case("WHAT\rNOOP\r\n", "500 what?\r\n200 ok\r\n500 no\r\n"; "a carriage return that ends a line")]
+#[test_case("WHAT\nNOOP\r\n", "500 what?\r\n500 no\r\n200 to a NOOP behind\r\n"; "a line feed that ends none")]
+fn what_servers_count_in_different_ways_is_no_agreement(before: &str, replies: &str) {
+    let said = [HELLO, (C, before), PORT_5001, (C, "NOOP\r\n"), (S, replies)];
+    let heard = heard(STRICT, V4, &said);
+    assert!(!heard.contains(&"server > 5001".to_owned()), "{heard:?}");
+}
+
 const PORT_5001: (Direction, &str) = (C, "PORT 10,0,0,1,19,137\r\n");
 const PASSIVE: [(Direction, &str); 3] = [HELLO, (C, "PASV\r\n"), (S, "227 (192,0,2,1,156,64)\r\n")];
 

@@ -24,6 +24,8 @@ pub(super) struct Turns {
     abort: Option<Number>,
     /// Something was not seen that may have been a command or a reply.
     lost: bool,
+    /// Something was said that may be a command to some servers, or more than one, and to others is not.
+    unclear: bool,
 }
 
 /// What a reply answers.
@@ -60,6 +62,16 @@ impl Turns {
     /// What comes next in one of the directions follows on something that was not seen.
     pub(super) const fn lose(&mut self) {
         self.lost = true;
+    }
+
+    /// The client says what servers count in different ways.
+    pub(super) const fn blur(&mut self) {
+        self.unclear = true;
+    }
+
+    /// Whether the server has counted the client's commands as they are counted here.
+    pub(super) const fn are_clear(&self) -> bool {
+        !self.unclear
     }
 
     /// Whether it is certain which command a reply answers, if it says so.
