@@ -176,7 +176,7 @@ impl Ftp {
     /// Reads the beginning of a line that is too long to be read whole: a command like any other in what is counted, as
     /// a path may be as long.
     fn overlong(&mut self, beginning: &[u8], octets: &[u8], notes: &mut Notes<'_>) -> Course {
-        let beginning = beginning.trim_ascii_start();
+        let beginning = without_blanks(beginning);
         let (verb, _) = divided(beginning);
         let ended = verb.len() < beginning.len();
         let active = ACTIVE.iter().any(|name| match name.get(..verb.len()) {
@@ -191,7 +191,7 @@ impl Ftp {
     }
 
     fn command(&mut self, line: &[u8], notes: &mut Notes<'_>) -> Course {
-        let line = line.trim_ascii_start();
+        let line = without_blanks(line);
         let (verb, argument) = divided(line);
         if line.is_empty() {
             // Some servers answer it, others do not: a reply too many is nobody's, one too few would be missed.
@@ -413,8 +413,19 @@ fn group(number: Number) -> u32 {
 
 /// A command's name, and its argument.
 fn divided(line: &[u8]) -> (&[u8], &[u8]) {
-    let end = line.iter().position(u8::is_ascii_whitespace).unwrap_or(line.len());
-    (&line[..end], line[end..].trim_ascii_start())
+    let end = line.iter().position(|octet| is_blank(*octet)).unwrap_or(line.len());
+    (&line[..end], without_blanks(&line[end..]))
+}
+
+/// What follows the blanks at the beginning.
+fn without_blanks(text: &[u8]) -> &[u8] {
+    let end = text.iter().position(|octet| !is_blank(*octet)).unwrap_or(text.len());
+    &text[end..]
+}
+
+/// What servers may take for a blank: what isspace(3) does, a vertical tab included.
+fn is_blank(octet: u8) -> bool {
+    matches!(octet, b' ' | b'\t'..=b'\r')
 }
 
 /// Whether all servers take a line of the client for one: some end it at any LF or CR, others at both together only.

@@ -5,8 +5,8 @@
 //! since no client that reads its own lines has said it; but a server may obey. So no `PORT` or `EPRT`
 //! passes there: where the line is divided, nobody knows.
 
-use super::ACTIVE;
 use super::telnet::Telnet;
+use super::{ACTIVE, is_blank};
 
 /// Octets of a line that no server is known to divide. The shortest buffer holds 511 with the line's end.
 pub(super) const UNDIVIDED: usize = 500;
@@ -44,9 +44,4 @@ fn ends_command(last: &mut Letters, octet: u8) -> bool {
     last.rotate_left(1);
     last[3] = octet.to_ascii_uppercase();
     ends
-}
-
-/// What may stand between a command and its argument: what isspace(3) calls so.
-fn is_blank(octet: u8) -> bool {
-    matches!(octet, b' ' | b'\t'..=b'\r')
 }

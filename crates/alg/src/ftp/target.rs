@@ -5,6 +5,7 @@ use core::str::{self, FromStr};
 
 use arrayvec::ArrayVec;
 
+use super::{is_blank, without_blanks};
 use crate::Remark;
 
 /// Ports below are not for transfers (RFC 2577 §3).
@@ -70,9 +71,7 @@ fn octets<const COUNT: usize>(
 /// Numbers with commas between.
 fn lenient_numbers(argument: &[u8]) -> impl Iterator<Item = Option<u8>> {
     argument.split(|octet| *octet == b',').map(|field| {
-        // What isspace(3) calls so.
-        let blanks = field.iter().take_while(|blank| matches!(blank, b' ' | b'\t'..=b'\r')).count();
-        let (negative, digits) = match &field[blanks..] {
+        let (negative, digits) = match without_blanks(field) {
             [b'-', digits @ ..] => (true, digits),
             [b'+', digits @ ..] | digits => (false, digits),
         };
@@ -91,9 +90,9 @@ fn lenient_numbers(argument: &[u8]) -> impl Iterator<Item = Option<u8>> {
 /// unspecified address stands for it. `None` if there is none.
 pub(super) fn host_of_eprt(argument: &[u8]) -> Option<IpAddr> {
     let (delimiter, rest) = delimited(argument)?;
-    let text = rest.split(|octet| *octet == delimiter).nth(1)?.trim_ascii();
+    let text = without_blanks(rest.split(|octet| *octet == delimiter).nth(1)?);
     // A zone (RFC 4007 §11), or what else the reading ends at.
-    let text = text.split(|octet| *octet == b'%' || octet.is_ascii_whitespace()).next()?;
+    let text = text.split(|octet| *octet == b'%' || is_blank(*octet)).next()?;
     if text.is_empty() {
         return None;
     }

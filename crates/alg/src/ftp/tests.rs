@@ -126,6 +126,9 @@ const HELLO: (Direction, &str) = (S, "220 ready\r\n");
 #[test_case(&[(C, "PORT 10,0,0,258,19,137\r\n")], &["!bounce"]; "another host in numbers too large")]
 #[test_case(&[(C, "PORT 10,0,0,-247,19,137\r\n")], &["!bounce"]; "another host by a sign")]
 #[test_case(&[(C, "PORT 10,\u{b}0,0,+2,19,137\r\n")], &["!bounce"]; "another host behind a vertical tab")]
+#[test_case(&[(C, "PORT\u{b}10,0,0,2,19,137\r\n")], &["!bounce"]; "a vertical tab behind the command")]
+#[test_case(&[(C, "\u{b}EPRT |1|10.0.0.2|5001|\r\n")], &["!bounce"]; "a vertical tab before the command")]
+#[test_case(&[(C, "EPRT |1|\u{b}10.0.0.2|5001|\r\n")], &["!bounce"]; "a vertical tab before the address")]
 #[test_case(&[(C, "PORT 10,-256,0,+1,19,137\r\n")], &["malformed"]; "the own host by signs")]
 #[test_case(&[(C, "PORT 10,x,0,2,19,137\r\n")], &["malformed"]; "no host")]
 #[test_case(&[(C, "EPRT |1|10.0.0.2|5001\r\n")], &["!bounce"]; "another host in an unended field")]
@@ -416,6 +419,7 @@ fn a_reply_too_long_is_counted() {
 /// Servers take leading blanks for none, so a command that is hidden by them must not get there, whole or in parts.
 #[test_case("PORT", " ", "10,0,0,2,19,137"; "blanks before its address")]
 #[test_case("", "\t", "EPRT |1|10.0.0.2|5001|"; "blanks before its name")]
+#[test_case("PORT", "\u{b}", "10,0,0,2,19,137"; "vertical tabs before its address")]
 #[test_case("", "\u{ff}\u{f1}", "PORT 10,0,0,2,19,137"; "Telnet's no-operation")]
 #[test_case("eprt |1|10.0.0.2|5001|", " ", ""; "blanks behind it")]
 fn a_command_too_long_does_not_arrive(before: &str, filling: &str, behind: &str) {
