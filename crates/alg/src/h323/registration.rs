@@ -35,6 +35,8 @@ pub(super) struct Registration {
     proposed: Option<(Direction, u16, Registered)>,
     /// What was confirmed last, and of whom; a registration that only keeps it alive need not repeat it.
     registered: Option<(Direction, Registered)>,
+    /// The request for the end of a registration that was confirmed last: who asked, and by which number.
+    ended: Option<(Direction, u16)>,
 }
 
 #[derive(Clone, Debug)]
@@ -123,7 +125,11 @@ impl Registration {
             }
             RasMessage::UnregistrationConfirm(confirmation) => {
                 let is_it = |what| what == Request::Unregistration;
-                if self.answered(answer(confirmation.0), is_it, notes).is_some() {
+                let request = Some((from.reversed(), confirmation.0));
+                // When it is sent again since the answer was lost, another registration may be in force.
+                if self.answered(answer(confirmation.0), is_it, notes).is_some()
+                    && core::mem::replace(&mut self.ended, request) != request
+                {
                     notes.withdraw(REGISTERED);
                 }
             }

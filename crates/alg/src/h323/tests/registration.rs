@@ -107,7 +107,7 @@ fn a_registration_that_is_kept_alive_need_not_repeat_itself() {
 fn numbered(name: &str, number: u16) -> Vec<u8> {
     let mut message = message(name);
     // Behind the choice and its bits stands one less than the number.
-    let at = if message[0] & 0x7c == 0x10 { 2 } else { 1 };
+    let at = if matches!(message[0] & 0x7c, 0x10 | 0x18) { 2 } else { 1 };
     message[at..at + 2].copy_from_slice(&(number - 1).to_be_bytes());
     message
 }
@@ -189,6 +189,20 @@ fn ras_ends_take_back_what_is_their_own() {
             (Reply, "ras_ucf", &["! unasked"]),
         ],
     );
+}
+
+/// Its confirmation was lost, and the endpoint has registered anew.
+#[test]
+fn an_end_that_is_asked_for_again_takes_back_nothing_new() {
+    let mut talk = Talk::new(H323::default(), [1719, 1719], OPEN);
+    for taken in [&["- group 0"][..], &[]] {
+        talk.datagram(Original, &message("ras_rrq"));
+        assert_eq!(talk.datagram(Reply, &message("ras_rcf")).len(), 3);
+        talk.datagram(Reply, &message("ras_urq"));
+        assert_eq!(talk.datagram(Original, &message("ras_ucf")), taken);
+    }
+    talk.datagram(Reply, &numbered("ras_urq", 9));
+    assert_eq!(talk.datagram(Original, &numbered("ras_ucf", 9)), ["- group 0"]);
 }
 
 #[test]
