@@ -159,14 +159,11 @@ impl Mgcp {
         let again =
             self.asked.iter().find(|asked| (asked.transaction, asked.by) == (transaction, from));
         let again = again.map(|asked| asked.connection);
+        let is_same = |it: &Name| (it.endpoint, it.call) == (endpoint, call);
         // A change that does not say which is of the one heard of last.
-        let is_it = |it: &Name| {
-            let is_id = id.is_none() || it.id.is_none() || it.id == id;
-            (it.endpoint, it.call) == (endpoint, call) && is_id
-        };
+        let is_it = |it: &Name| is_same(it) && (id.is_none() || it.id.is_none() || it.id == id);
         let mut known = self.connections.iter().rev().map(|known| known.name);
         let known = if is_new { None } else { known.find(is_it) };
-        let is_same = |it: &Name| (it.endpoint, it.call) == (endpoint, call);
         again.filter(is_same).or(known).unwrap_or_else(|| {
             self.group = self.group.wrapping_add(1).max(1);
             Name { group: self.group, endpoint, call, id }

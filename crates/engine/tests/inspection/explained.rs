@@ -3,13 +3,13 @@
 use core::num::NonZeroU32;
 
 use engine::{
-    Explanation, PortIndex, Probe, ProbeNumbers, Shard, ShardConfig, Time, WorkerId,
-    flags_from_letters,
+    Explanation, PortIndex, Probe, ProbeNumbers, Shard, ShardConfig, Time, flags_from_letters,
 };
 use session::memory::Heap;
 use testkit::packet::flags::{ACK, PSH_ACK, SYN, SYN_ACK};
 
 use crate::harness::{INSIDE, OUTSIDE, Plan, Rig};
+use crate::reload::alone;
 use crate::transcript::{down, inside, outside, play, up};
 
 /// A segment between client and server, as an operator describes it.
@@ -103,17 +103,7 @@ fn limits_are_explained() {
 
 #[test]
 fn the_time_after_a_start_is_explained() {
-    let config = ShardConfig {
-        worker: WorkerId(0),
-        workers: 1,
-        share: 1,
-        seed: 1,
-        own_macs: Vec::new(),
-        fragments: session::fragment::Limits::default(),
-        tombstones: 16,
-        pickup_until: Time::from_secs(60),
-        expectations: std::sync::Arc::new(engine::Expectations::new(1, 64, 1)),
-    };
+    let config = ShardConfig { pickup_until: Time::from_secs(60), ..alone() };
     let shard = Shard::<crate::reload::Bare, _>::new(config, Plan::new().snapshot(), &mut Heap);
     let shard = shard.unwrap_or_else(|never| match never {});
     let at = |seconds, flags| {

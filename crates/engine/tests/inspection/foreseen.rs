@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use engine::{
     Burst, Explanation, Limits, Probe, ProbeNumbers, Shard, ShardConfig, Snapshot, Time, Verdict,
-    WorkerId, owner_of,
+    owner_of,
 };
 use policy::Action;
 use proptest::prelude::*;
@@ -18,7 +18,7 @@ use wire::{TcpFlags, Transport};
 use crate::deeds::deeds;
 use crate::harness::{Arrival, Plan, Rig, crowded_plan};
 use crate::invariants::roomy_plan;
-use crate::reload::{Bare, Tray};
+use crate::reload::{Bare, Tray, alone};
 use crate::traffic::{CONVERSATIONS, Deed, arrivals};
 
 /// The packet of a frame as an operator describes it: its tuple, flags and numbers, not what it carries, of which there may
@@ -66,17 +66,8 @@ struct Alone {
 
 impl Alone {
     fn new(snapshot: Arc<Snapshot>) -> Self {
-        let config = ShardConfig {
-            worker: WorkerId(0),
-            workers: 1,
-            share: 1,
-            seed: 1,
-            own_macs: Vec::new(),
-            fragments: session::fragment::Limits::default(),
-            tombstones: 64,
-            pickup_until: Time::ZERO,
-            expectations: Arc::new(engine::Expectations::new(1, 256, 1)),
-        };
+        let expectations = Arc::new(engine::Expectations::new(1, 256, 1));
+        let config = ShardConfig { tombstones: 64, expectations, ..alone() };
         let Ok(shard) = Shard::new(config, snapshot, &mut Heap);
         Self { shard, now: Time::ZERO, tray: Tray::default() }
     }

@@ -222,21 +222,13 @@ fn a_rule_limits_either_end() {
 /// nothing from a count that began without it, and leaves nothing in one that is over.
 #[test]
 fn an_end_takes_away_only_what_was_counted() {
-    use engine::{SessionFilter, Shard, ShardConfig, Time, Verdict, WorkerId};
+    use engine::{SessionFilter, Shard, Time, Verdict};
     let mut plan = with_rule_limits(RuleLimits::NONE);
-    let config = ShardConfig {
-        worker: WorkerId(0),
-        workers: 1,
-        share: 1,
-        seed: 1,
-        own_macs: Vec::new(),
-        fragments: session::fragment::Limits::default(),
-        tombstones: 16,
-        expectations: std::sync::Arc::new(engine::Expectations::new(1, 64, 1)),
-        pickup_until: Time::ZERO,
-    };
-    let shard =
-        Shard::<crate::reload::Bare, _>::new(config, plan.snapshot(), &mut session::memory::Heap);
+    let shard = Shard::<crate::reload::Bare, _>::new(
+        crate::reload::alone(),
+        plan.snapshot(),
+        &mut session::memory::Heap,
+    );
     let mut shard = shard.unwrap_or_else(|never| match never {});
     let now = Time::from_secs(1);
     let mut tray = crate::reload::Tray::default();
@@ -366,20 +358,10 @@ fn half_open_sessions_are_counted_by_zone() {
 /// Limits are the box's: of several shards each has its part, rounded up.
 #[test]
 fn shards_share_a_limit() {
-    use engine::{Shard, ShardConfig, Time, WorkerId};
+    use engine::{Shard, ShardConfig, Time};
     let mut plan = half_open(None, None);
     plan.limits = Limits::new(100, 5);
-    let config = ShardConfig {
-        worker: WorkerId(0),
-        workers: 1,
-        share: 2,
-        seed: 1,
-        own_macs: Vec::new(),
-        fragments: session::fragment::Limits::default(),
-        tombstones: 16,
-        expectations: std::sync::Arc::new(engine::Expectations::new(1, 64, 1)),
-        pickup_until: Time::ZERO,
-    };
+    let config = ShardConfig { share: 2, ..crate::reload::alone() };
     let shard =
         Shard::<crate::reload::Bare, _>::new(config, plan.snapshot(), &mut session::memory::Heap);
     let mut shard = shard.unwrap_or_else(|never| match never {});

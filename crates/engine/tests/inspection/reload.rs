@@ -122,6 +122,21 @@ impl Frame for Bare {
     }
 }
 
+/// A shard that is the only worker's.
+pub(crate) fn alone() -> ShardConfig {
+    ShardConfig {
+        worker: WorkerId(0),
+        workers: 1,
+        share: 1,
+        seed: 1,
+        own_macs: Vec::new(),
+        fragments: session::fragment::Limits::default(),
+        tombstones: 16,
+        expectations: Arc::new(engine::Expectations::new(1, 64, 1)),
+        pickup_until: Time::ZERO,
+    }
+}
+
 /// What a shard decided.
 #[derive(Default)]
 pub(crate) struct Tray(pub(crate) Vec<Verdict>);
@@ -153,17 +168,7 @@ impl Outbox<Bare> for Tray {
 #[test]
 fn the_next_packet_is_judged_by_the_new_policy() {
     let mut plan = Plan::new();
-    let config = ShardConfig {
-        worker: WorkerId(0),
-        workers: 1,
-        share: 1,
-        seed: 1,
-        own_macs: vec![Some([2, 0, 0, 0, 0, 0x77])],
-        fragments: session::fragment::Limits::default(),
-        tombstones: 16,
-        expectations: Arc::new(engine::Expectations::new(1, 64, 1)),
-        pickup_until: Time::ZERO,
-    };
+    let config = ShardConfig { own_macs: vec![Some([2, 0, 0, 0, 0, 0x77])], ..alone() };
     let Ok(mut shard) = Shard::new(config, plan.snapshot(), &mut Heap);
     let mut tray = Tray::default();
     let mut give = |shard: &mut Shard<Bare, Heap>, frames: &[(PortIndex, Packet)]| {
